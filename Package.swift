@@ -1,0 +1,48 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every Swift target is strictly memory safe, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableExperimentalFeature("Lifetimes"),
+]
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "MartletEngine", targets: ["Base", "Buffers", "Engine"]),
+        .library(name: "MartletProxy", targets: ["Configuration", "Proxy"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
+    ],
+    targets: [
+        .target(name: "CPlatform"),
+        .target(name: "Base", dependencies: ["CPlatform"], swiftSettings: strict),
+        .target(name: "Buffers", dependencies: ["Base"], swiftSettings: strict),
+        .target(name: "Engine", dependencies: ["Base", "Buffers", "CPlatform"], swiftSettings: strict),
+        .target(name: "HTTP", dependencies: ["Base", "Buffers"], swiftSettings: strict),
+        .target(name: "Configuration", dependencies: ["Base"], swiftSettings: strict),
+        .target(
+            name: "Proxy",
+            dependencies: [
+                "Base", "Buffers", "Engine", "HTTP", "Configuration", "CPlatform",
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "martlet",
+            dependencies: ["Base", "Buffers", "Engine", "HTTP", "Configuration", "Proxy", "CPlatform"],
+            swiftSettings: strict),
+        .testTarget(name: "BaseTests", dependencies: ["Base"], swiftSettings: strict),
+        .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
+        .testTarget(name: "EngineTests", dependencies: ["Engine", "Base", "CPlatform"], swiftSettings: strict),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "Buffers"], swiftSettings: strict),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Base"], swiftSettings: strict),
+        .testTarget(
+            name: "ProxyTests", dependencies: ["Proxy", "Engine", "HTTP", "Buffers", "Configuration"],
+            swiftSettings: strict),
+    ]
+)
