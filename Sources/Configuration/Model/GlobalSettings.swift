@@ -1,0 +1,76 @@
+/// What may be done over a `stats socket` (manual, section 3.1, `level`).
+public enum AccessLevel: String, Sendable, CaseIterable { case user, `operator`, admin }
+
+/// One `stats socket` line (manual, section 3.1).
+public struct StatsSocket: Sendable, Hashable {
+    public var addresses: [AddressSpec]
+    /// The parameters that a `bind` line shares; `bind.level` is the access level.
+    public var bind: BindSettings
+    public var range: SourceRange
+
+    public init(addresses: [AddressSpec], bind: BindSettings = BindSettings(), range: SourceRange = .none) {
+        self.addresses = addresses
+        self.bind = bind
+        self.range = range
+    }
+}
+
+/// The `global` sections, merged (manual, chapter 3).
+public struct GlobalSettings: Sendable {
+    // Process
+    public var daemon = false
+    public var masterWorker = false
+    public var user: String?
+    public var group: String?
+    public var uid: UInt32?
+    public var gid: UInt32?
+    public var chroot: String?
+    public var pidfile: String?
+    public var hardStopAfterMilliseconds: Int?
+    public var quiet = false
+    public var zeroWarning = false
+    public var node: String?
+    public var description: String?
+    public var localpeer: String?
+
+    // Limits and threads
+    public var nbthread: Int?
+    public var maxconn: Int?
+    public var ulimitN: Int?
+
+    // Pollers
+    public var noEpoll = false
+    public var noKqueue = false
+    public var noPoll = false
+    public var noUring = false
+
+    // Tuning; nil: the program's own default
+    public var tuneBufsizeBytes: Int?
+    public var tuneMaxrewriteBytes: Int?
+    /// -1: no limit.
+    public var tuneMaxaccept: Int?
+    public var tuneMaxpollevents: Int?
+    public var tuneHTTPMaxhdr: Int?
+    public var tuneHTTPLogurilenBytes: Int?
+    public var tuneRcvbufClientBytes: Int?
+    public var tuneRcvbufServerBytes: Int?
+    public var tuneSndbufClientBytes: Int?
+    public var tuneSndbufServerBytes: Int?
+
+    // Logs
+    public var logTargets: [LogTarget] = []
+    public var logTag: String?
+    /// nil: no host name in the lines; empty: the system's name.
+    public var logSendHostname: String?
+
+    // Runtime API
+    public var statsSockets: [StatsSocket] = []
+    /// Manual: 10 seconds unless said otherwise.
+    public var statsTimeoutMilliseconds = 10_000
+    public var statsMaxconn = 10
+
+    /// Where each keyword was last set, for messages about values that turn out not to work: keyword to range.
+    public var ranges: [String: SourceRange] = [:]
+
+    public init() {}
+}

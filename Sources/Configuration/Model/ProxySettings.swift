@@ -1,0 +1,181 @@
+/// `mode` (manual, section 4.2).
+public enum ProxyMode: String, Sendable, CaseIterable { case tcp, http }
+
+/// What becomes of connections after a response: `option httpclose`, `http-server-close`, `http-keep-alive`.
+///
+/// Where a frontend and a backend differ, the greater one of the two rules (manual, section 4).
+public enum HTTPConnectionMode: UInt8, Sendable, Comparable {
+    case keepAlive, serverClose, close
+
+    public static func < (left: HTTPConnectionMode, right: HTTPConnectionMode) -> Bool {
+        left.rawValue < right.rawValue
+    }
+}
+
+/// `http-reuse`.
+public enum HTTPReuse: String, Sendable, CaseIterable { case never, safe, aggressive, always }
+
+/// `timeout ...`, all in milliseconds. nil: not set, no limit (manual, section 4.2).
+public struct ProxyTimeouts: Sendable, Hashable {
+    public var clientMilliseconds: Int?
+    public var serverMilliseconds: Int?
+    public var connectMilliseconds: Int?
+    public var httpRequestMilliseconds: Int?
+    public var httpKeepAliveMilliseconds: Int?
+    public var clientFinMilliseconds: Int?
+    public var serverFinMilliseconds: Int?
+    public var tunnelMilliseconds: Int?
+    public var queueMilliseconds: Int?
+
+    public init() {}
+}
+
+/// The plain on/off options of a proxy; what is not in the set is off.
+public struct ProxyOptions: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt64
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+
+    public static let abortOnClose = ProxyOptions(rawValue: 1 << 0)
+    public static let tcpSmartAccept = ProxyOptions(rawValue: 1 << 1)
+    public static let tcpSmartConnect = ProxyOptions(rawValue: 1 << 2)
+    /// `option clitcpka`, also set by `option tcpka`.
+    public static let clientKeepAlives = ProxyOptions(rawValue: 1 << 3)
+    /// `option srvtcpka`, also set by `option tcpka`.
+    public static let serverKeepAlives = ProxyOptions(rawValue: 1 << 4)
+    public static let dontLogNull = ProxyOptions(rawValue: 1 << 5)
+    public static let dontLogNormal = ProxyOptions(rawValue: 1 << 6)
+    public static let logAsap = ProxyOptions(rawValue: 1 << 7)
+    public static let logSeparateErrors = ProxyOptions(rawValue: 1 << 8)
+    public static let httpIgnoreProbes = ProxyOptions(rawValue: 1 << 9)
+    public static let httpNoDelay = ProxyOptions(rawValue: 1 << 10)
+    /// `option nolinger`, for the client side.
+    public static let noLinger = ProxyOptions(rawValue: 1 << 11)
+    public static let acceptInvalidHTTPRequest = ProxyOptions(rawValue: 1 << 12)
+    public static let acceptInvalidHTTPResponse = ProxyOptions(rawValue: 1 << 13)
+    public static let allBackups = ProxyOptions(rawValue: 1 << 14)
+    public static let preferLastServer = ProxyOptions(rawValue: 1 << 15)
+    public static let independentStreams = ProxyOptions(rawValue: 1 << 16)
+    public static let idleCloseOnResponse = ProxyOptions(rawValue: 1 << 17)
+    public static let httpPretendKeepalive = ProxyOptions(rawValue: 1 << 18)
+}
+
+/// TCP keep-alive tuning of one side; nil: the system's value. Counts and seconds.
+public struct KeepAliveTuning: Sendable, Hashable {
+    public var count: Int?
+    public var idleSeconds: Int?
+    public var intervalSeconds: Int?
+    public init() {}
+}
+
+/// `option forwardfor` (manual, section 4.2).
+public struct ForwardFor: Sendable, Hashable {
+    /// Clients from here get no field.
+    public var except: IPNetwork?
+    public var header: String
+    /// Only when the request has no such field yet.
+    public var ifNone: Bool
+
+    public init(except: IPNetwork? = nil, header: String = "X-Forwarded-For", ifNone: Bool = false) {
+        self.except = except
+        self.header = header
+        self.ifNone = ifNone
+    }
+}
+
+/// `retry-on` (manual, section 4.2): which failures may be tried again.
+public struct RetryOn: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    public static let connFailure = RetryOn(rawValue: 1 << 0)
+    public static let emptyResponse = RetryOn(rawValue: 1 << 1)
+    public static let junkResponse = RetryOn(rawValue: 1 << 2)
+    public static let responseTimeout = RetryOn(rawValue: 1 << 3)
+    public static let zeroRTTRejected = RetryOn(rawValue: 1 << 4)
+    public static let status401 = RetryOn(rawValue: 1 << 5)
+    public static let status403 = RetryOn(rawValue: 1 << 6)
+    public static let status404 = RetryOn(rawValue: 1 << 7)
+    public static let status408 = RetryOn(rawValue: 1 << 8)
+    public static let status425 = RetryOn(rawValue: 1 << 9)
+    public static let status500 = RetryOn(rawValue: 1 << 10)
+    public static let status501 = RetryOn(rawValue: 1 << 11)
+    public static let status502 = RetryOn(rawValue: 1 << 12)
+    public static let status503 = RetryOn(rawValue: 1 << 13)
+    public static let status504 = RetryOn(rawValue: 1 << 14)
+
+    public static let allRetryableErrors: RetryOn = [
+        .connFailure, .emptyResponse, .junkResponse, .responseTimeout, .zeroRTTRejected,
+        .status500, .status502, .status503, .status504,
+    ]
+}
+
+/// What answers in place of one of the proxy's own error responses.
+public enum ErrorResponse: Sendable, Hashable {
+    /// `errorfile`: the raw response, read at load time. Empty: the connection is closed without an answer.
+    case file(path: String, bytes: [UInt8])
+    /// `errorloc`, `errorloc302` (302) and `errorloc303` (303).
+    case redirect(status: Int, location: String)
+}
+
+/// `source`: where connections to servers come from.
+public struct SourceAddress: Sendable, Hashable {
+    /// Its port is none, fixed or a range.
+    public var address: AddressSpec
+    /// `interface`: SO_BINDTODEVICE.
+    public var interface: String?
+
+    public init(address: AddressSpec, interface: String? = nil) {
+        self.address = address
+        self.interface = interface
+    }
+}
+
+/// `balance`: how a server is chosen.
+public enum BalanceAlgorithm: String, Sendable, CaseIterable {
+    case roundRobin = "roundrobin"
+}
+
+/// Everything that a `defaults` section can hand down, already merged for the proxy (manual, chapter 4).
+public struct ProxySettings: Sendable {
+    public var mode = ProxyMode.tcp
+    public var timeouts = ProxyTimeouts()
+    public var options: ProxyOptions = []
+    public var httpConnectionMode = HTTPConnectionMode.keepAlive
+    public var forwardFor: ForwardFor?
+
+    /// Retries after the first attempt.
+    public var retries = 3
+    public var retryOn: RetryOn = [.connFailure]
+    /// nil: no redispatch. 1: on every retry; N > 1: on every Nth; negative -N: on the Nth from the last (-1: last).
+    public var redispatchInterval: Int?
+
+    /// nil: the process's own limit applies.
+    public var maxconn: Int?
+    /// Queue of connections in the kernel; nil: maxconn.
+    public var backlog: Int?
+
+    public var balance = BalanceAlgorithm.roundRobin
+    public var httpReuse = HTTPReuse.safe
+    public var source: SourceAddress?
+
+    public var clientKeepAlive = KeepAliveTuning()
+    public var serverKeepAlive = KeepAliveTuning()
+
+    /// `log global` is resolved: these are the targets to send to.
+    public var logTargets: [LogTarget] = []
+    public var logFormat = TrafficLogFormat.plain
+    public var logTag: String?
+
+    /// By HTTP status.
+    public var errorResponses: [Int: ErrorResponse] = [:]
+
+    /// A name as written; `ProxySection.defaultBackend` holds the resolved index.
+    public var defaultBackendName: String?
+    public var isDisabled = false
+    public var description: String?
+
+    /// `default-server` lines, merged in order.
+    public var defaultServer = ServerSettings()
+
+    public init() {}
+}
