@@ -1,0 +1,157 @@
+# Martlet's targets. `make` alone lists them. CONTRIBUTING.md says what belongs where.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+
+SWIFT ?= swift
+# Compiler processes at a time.
+JOBS ?= $(shell nproc)
+# Scenarios at a time: they mostly wait.
+SCENARIO_JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS_PER_FUZZER ?= 60
+
+RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+RELEASE := .build/release/martlet
+DEBUG := .build/debug/martlet
+
+# Readiness pollers that run on Linux; the core scenarios run once with each.
+POLLERS := epoll poll select
+# The unit tests that start threads, share descriptors or reuse memory.
+SANITIZED_TESTS ?= ^(Engine|Proxy|Buffers)Tests
+
+swift_build = $(SWIFT) build -j $(JOBS)
+swift_test = dev/tally $(SWIFT) test -j $(JOBS) --disable-xctest
+
+.PHONY: help
+help: ## list the targets (this list)
+	@echo "Martlet: make TARGET [VARIABLE=VALUE...]"
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	    while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
+	@echo "Variables: PROGRAM= of scenarios; CASES= ROUNDS= SECONDS= CONNECTIONS= POLLERS= of bench;"
+	@echo "           PREFIX= DESTDIR= of install; JOBS= of every build"
+
+# ---- Build and run
+
+.PHONY: run
+run: ## build for release and start `martlet demo` on 127.0.0.1:8080 (Ctrl-C ends it)
+	@dev/deps run
+	@$(MAKE) --no-print-directory release
+	@exec $(RELEASE) demo
+
+.PHONY: build
+build: ## debug build
+	@dev/deps run
+	$(swift_build)
+
+.PHONY: release
+release: ## release build: one file, Swift's runtime linked in
+	@dev/deps run
+	$(swift_build) $(RELEASE_FLAGS) --product martlet
+
+.PHONY: install
+install: release ## install the program, its man page and its unit: PREFIX=/usr/local DESTDIR=
+	install -D -m 755 $(RELEASE) "$(DESTDIR)$(PREFIX)/sbin/martlet"
+	install -D -m 644 dist/martlet.1 "$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1"
+	install -d -m 755 "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	sed 's|@sbindir@|$(PREFIX)/sbin|g' dist/martlet.service.in \
+	    > "$(DESTDIR)$(PREFIX)/lib/systemd/system/martlet.service"
+	chmod 644 "$(DESTDIR)$(PREFIX)/lib/systemd/system/martlet.service"
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f "$(DESTDIR)$(PREFIX)/sbin/martlet" "$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1" \
+	    "$(DESTDIR)$(PREFIX)/lib/systemd/system/martlet.service"
+
+# ---- Tests
+
+.PHONY: test
+test: ## what a change must pass: lint, unit tests, ThreadSanitizer, scenarios (debug)
+	@dev/deps test
+	@$(MAKE) --no-print-directory lint
+	@dev/step "unit tests, debug"
+	$(swift_test)
+	@$(MAKE) --no-print-directory thread-sanitizer
+	@dev/step "examples"
+	dev/check-examples $(DEBUG)
+	@dev/step "fuzz targets over their corpus"
+	Fuzz/run --corpus-only
+	@dev/step "scenarios, debug build"
+	dev/tally dev/scenarios --program $(DEBUG) --jobs $(SCENARIO_JOBS)
+
+.PHONY: check-all
+check-all: ## the rest: release, every sanitizer, every poller, scenarios against Debian's haproxy, fuzzers
+	@dev/deps bench
+	@$(MAKE) --no-print-directory release
+	@dev/step "hot path of the release build"
+	dev/check-hotpath $(RELEASE)
+	@dev/step "scenarios, release build"
+	dev/tally dev/scenarios --program $(RELEASE) --jobs $(SCENARIO_JOBS)
+	@$(MAKE) --no-print-directory scenarios-pollers
+	@dev/step "scenarios against Debian's haproxy"
+	dev/tally dev/scenarios --program /usr/sbin/haproxy --jobs $(SCENARIO_JOBS)
+	@$(MAKE) --no-print-directory address-sanitizer
+	@$(MAKE) --no-print-directory fuzz SECONDS_PER_FUZZER=20
+	@dev/step "benchmark harness, one short round"
+	Benchmarks/run --smoke --martlet $(RELEASE)
+
+.PHONY: lint
+lint: ## formatting, import directions, safety comments, file sizes, links
+	dev/lint
+
+.PHONY: format
+format: ## format all Swift code in place
+	$(SWIFT) format -i -p -r Package.swift Sources Tests
+
+.PHONY: scenarios
+scenarios: ## end-to-end scenarios: PROGRAM=/usr/sbin/haproxy runs them against that binary
+	@dev/deps test
+ifdef PROGRAM
+	dev/tally dev/scenarios --program "$(PROGRAM)" --jobs $(SCENARIO_JOBS)
+else
+	$(swift_build) --product martlet
+	dev/tally dev/scenarios --program $(DEBUG) --jobs $(SCENARIO_JOBS)
+endif
+
+.PHONY: scenarios-pollers
+scenarios-pollers: ## the core scenarios once per poller, on the release build
+	@$(MAKE) --no-print-directory release
+	@for poller in $(POLLERS); do \
+	    dev/step "core scenarios, $$poller, release build"; \
+	    dev/tally dev/scenarios --program $(RELEASE) --jobs $(SCENARIO_JOBS) --poller $$poller --core; \
+	done
+
+.PHONY: thread-sanitizer
+thread-sanitizer: ## unit tests of the threaded rooms under ThreadSanitizer
+	@dev/step "unit tests, ThreadSanitizer"
+	$(swift_test) --sanitize=thread --scratch-path .build-tsan --filter '$(SANITIZED_TESTS)'
+
+.PHONY: address-sanitizer
+address-sanitizer: ## all unit tests under AddressSanitizer
+	@dev/step "unit tests, AddressSanitizer"
+	$(swift_test) --sanitize=address --scratch-path .build-asan
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for SECONDS_PER_FUZZER=60
+	@dev/deps run
+	@dev/step "fuzz targets, $(SECONDS_PER_FUZZER) s each"
+	Fuzz/run --seconds $(SECONDS_PER_FUZZER)
+
+# ---- Benchmarks
+
+.PHONY: bench
+bench: ## CPU per request and more, beside Debian's haproxy and nginx (docs/performance.md)
+	@dev/deps bench
+	@$(MAKE) --no-print-directory release
+	Benchmarks/run --martlet $(RELEASE) $(if $(CASES),--cases "$(CASES)") $(if $(ROUNDS),--rounds $(ROUNDS)) \
+	    $(if $(filter command,$(origin SECONDS)),--seconds $(SECONDS)) \
+	    $(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(PROGRAMS),--programs "$(PROGRAMS)") \
+	    $(if $(filter command,$(origin POLLERS)),--pollers "$(POLLERS)")
+
+.PHONY: clean
+clean: ## remove what builds and benchmarks left
+	rm -rf .build .build-tsan .build-asan .build-fuzz bench-results
