@@ -1,0 +1,56 @@
+/// Comparisons of bytes with the names that are declared in this module.
+
+extension Span where Element == UInt8 {
+    /// Whether these are exactly the bytes of an ASCII literal.
+    @inlinable
+    public func equals(_ literal: StaticString) -> Bool {
+        let count = literal.utf8CodeUnitCount
+        guard self.count == count else { return false }
+        // SAFETY: every literal of this program is stored as UTF-8 (more than one scalar, or none), and index < its length.
+        let bytes = unsafe literal.utf8Start
+        for index in 0..<count where unsafe bytes[index] != self[index] { return false }
+        return true
+    }
+
+    /// Whether these are the bytes of an ASCII literal in lower case, ignoring the case of letters here.
+    @inlinable
+    public func equalsIgnoringCase(_ literal: StaticString) -> Bool {
+        let count = literal.utf8CodeUnitCount
+        guard self.count == count else { return false }
+        // SAFETY: as in `equals`.
+        let bytes = unsafe literal.utf8Start
+        for index in 0..<count where unsafe lowercased(self[index]) != bytes[index] { return false }
+        return true
+    }
+
+    /// Whether two runs of bytes are equal when the case of ASCII letters is ignored.
+    @inlinable
+    public func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        for index in 0..<count where lowercased(self[index]) != lowercased(other[index]) { return false }
+        return true
+    }
+
+    /// Whether two runs of bytes are equal.
+    @inlinable
+    public func equals(_ other: Span<UInt8>) -> Bool {
+        guard count == other.count else { return false }
+        for index in 0..<count where self[index] != other[index] { return false }
+        return true
+    }
+
+    /// The bytes as text, for logs and tests; bytes that are not UTF-8 are replaced.
+    public var text: String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        for index in 0..<count { bytes.append(self[index]) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// An ASCII letter in lower case; any other byte as it is.
+@inlinable
+@inline(__always)
+public func lowercased(_ byte: UInt8) -> UInt8 {
+    byte &- 0x41 < 26 ? byte | 0x20 : byte
+}

@@ -1,0 +1,205 @@
+/// The head of a request or a response: an index into the bytes that it arrived in, and the edits that rules made.
+///
+/// The object is reused: `reset()` forgets a message and frees nothing. It does not own the received bytes; their owner keeps them
+/// where the parser saw them, or calls `rebase` when they move, until `reset()`. Edits copy into an arena of fixed size, which is
+/// allocated by the first edit and never moves, so a span stays valid until `reset()`.
+///
+/// Thread-safety: none; a head belongs to one thread at a time.
+@safe
+public final class MessageHead {
+    // SAFETY: both pointers are allocated in `init`, freed in `deinit` only, and never handed out.
+    @usableFromInline let state: UnsafeMutablePointer<HeadState>
+    @usableFromInline let fields: UnsafeMutablePointer<FieldEntry>
+
+    /// Makes a head with room for the fields that the limits allow. One allocation per use is avoided by `MessageHeadPool`.
+    public init(limits: HTTPLimits = HTTPLimits()) {
+        let capacity = limits.fieldCount + limits.addedFieldCount
+        // SAFETY: freshly allocated memory is initialized before any use; entries are written before `fieldCount` covers them.
+        unsafe state = .allocate(capacity: 1)
+        unsafe state.initialize(to: HeadState(fieldCapacity: capacity, arenaCapacity: limits.arenaBytes))
+        unsafe fields = .allocate(capacity: capacity)
+    }
+
+    deinit {
+        // SAFETY: the counterpart of `init`; the arena is nil or was allocated by `reserve`.
+        unsafe state.pointee.arena?.deallocate()
+        unsafe state.deallocate()
+        unsafe fields.deallocate()
+    }
+
+    /// Forgets the message; keeps the memory.
+    public func reset() {
+        // SAFETY: `state` is initialized for the life of self.
+        unsafe state.pointee.base = nil
+        unsafe state.pointee.arenaUsed = 0
+        unsafe state.pointee.fieldCount = 0
+        unsafe state.pointee.present = 0
+        unsafe state.pointee.method = .empty
+        unsafe state.pointee.target = .empty
+        unsafe state.pointee.reason = .empty
+        unsafe state.pointee.methodKind = .other
+        unsafe state.pointee.version = .http11
+        unsafe state.pointee.status = 0
+        unsafe state.pointee.startLineEdited = false
+        unsafe state.pointee.framing = []
+        unsafe state.pointee.contentLength = 0
+        unsafe state.pointee.phase = .leading
+        unsafe state.pointee.position = 0
+        unsafe state.pointee.startOffset = 0
+        unsafe state.pointee.headLength = 0
+    }
+
+    /// Gives the arena back to the allocator; for a head that waits in a pool.
+    public func releaseArena() {
+        // SAFETY: the arena is nil or was allocated by `reserve`; `arenaUsed` 0 means that no slice refers to it.
+        guard unsafe state.pointee.arenaUsed == 0 else { return }
+        unsafe state.pointee.arena?.deallocate()
+        unsafe state.pointee.arena = nil
+    }
+
+    /// Tells where the received bytes are now; the bytes themselves must be the same.
+    @unsafe
+    public func rebase(_ base: UnsafeRawPointer) {
+        unsafe state.pointee.base = unsafe base
+    }
+
+    // MARK: The start line
+
+    // SAFETY: `state` is initialized for the life of self; this holds for every getter below.
+
+    /// The method; `.other` for one that this module has no case for.
+    @inlinable public var method: HTTPMethod { unsafe state.pointee.methodKind }
+    /// The method's token.
+    @inlinable public var methodSlice: HeadSlice { unsafe state.pointee.method }
+    /// The request target as it was received or last set.
+    @inlinable public var targetSlice: HeadSlice { unsafe state.pointee.target }
+    /// The reason phrase, possibly empty.
+    @inlinable public var reasonSlice: HeadSlice { unsafe state.pointee.reason }
+    /// The version in the start line.
+    @inlinable public var version: HTTPVersion { unsafe state.pointee.version }
+    /// The status of a response; 0 for a request.
+    @inlinable public var status: HTTPStatus { unsafe HTTPStatus(state.pointee.status) }
+    /// How many bytes the received head takes, its final empty line included; 0 before it is complete.
+    @inlinable public var headLength: Int { unsafe Int(state.pointee.headLength) }
+    /// Where the start line begins: empty lines may stand before it.
+    @inlinable public var startOffset: Int { unsafe Int(state.pointee.startOffset) }
+
+    // MARK: Fields by index
+
+    /// How many fields there are, deleted ones included; indices are 0 to this.
+    @inlinable public var fieldCount: Int { unsafe state.pointee.fieldCount }
+
+    /// Whether the field was not deleted.
+    @inlinable
+    public func isLive(_ index: Int) -> Bool { !entry(index).flags.contains(.deleted) }
+
+    /// What the field is.
+    @inlinable
+    public func known(_ index: Int) -> KnownHeader { entry(index).known }
+
+    /// The field's name, in the letters it was received in.
+    @inlinable
+    public func nameSlice(_ index: Int) -> HeadSlice { entry(index).name }
+
+    /// The field's value, without white space around it.
+    @inlinable
+    public func valueSlice(_ index: Int) -> HeadSlice { entry(index).value }
+
+    /// The first live field of this kind at or after an index, or nil.
+    @inlinable
+    public func firstIndex(of header: KnownHeader, from start: Int = 0) -> Int? {
+        guard unsafe state.pointee.present & (1 << UInt64(header.rawValue)) != 0 else { return nil }
+        var index = start
+        while index < fieldCount {
+            let field = entry(index)
+            if field.known == header && !field.flags.contains(.deleted) { return index }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The first live field of this name at or after an index, or nil; the case of letters does not matter.
+    public func firstIndex(named name: Span<UInt8>, from start: Int = 0) -> Int? {
+        let header = KnownHeader(name: name)
+        if header != .other { return firstIndex(of: header, from: start) }
+        var index = start
+        while index < fieldCount {
+            let field = entry(index)
+            if field.known == .other && !field.flags.contains(.deleted) && span(field.name).equalsIgnoringCase(name) {
+                return index
+            }
+            index += 1
+        }
+        return nil
+    }
+
+    /// The last live field of this name before an index (or of all), or nil.
+    public func lastIndex(named name: Span<UInt8>, before end: Int? = nil) -> Int? {
+        let header = KnownHeader(name: name)
+        var index = min(end ?? fieldCount, fieldCount) - 1
+        while index >= 0 {
+            let field = entry(index)
+            if field.known == header && !field.flags.contains(.deleted)
+                && (header != .other || span(field.name).equalsIgnoringCase(name))
+            {
+                return index
+            }
+            index -= 1
+        }
+        return nil
+    }
+
+    /// Whether a live field of this kind exists.
+    @inlinable
+    public func has(_ header: KnownHeader) -> Bool { firstIndex(of: header) != nil }
+
+    // MARK: Bytes
+
+    /// The bytes of a slice of this head; valid until `reset()`.
+    @inlinable
+    @_lifetime(borrow self)
+    public func span(_ slice: HeadSlice) -> Span<UInt8> {
+        let bytes = unsafe Span<UInt8>(_unsafeElements: buffer(slice))
+        // SAFETY: the bytes live as long as the head is not reset, and a reset does not happen while self is borrowed by a caller.
+        return unsafe _overrideLifetime(bytes, borrowing: self)
+    }
+
+    /// The bytes of a slice of this head, as a pointer that the caller must not use after `reset()` or `rebase`.
+    @unsafe
+    @inlinable
+    public func buffer(_ slice: HeadSlice) -> UnsafeBufferPointer<UInt8> {
+        // SAFETY: slices are made by the parser (inside the received bytes, which the owner keeps) or by `reserve` (inside the arena).
+        let start = unsafe slice.inArena ? UnsafeRawPointer(state.pointee.arena) : state.pointee.base
+        guard let start = unsafe start, slice.length > 0 else {
+            return unsafe UnsafeBufferPointer(start: nil, count: 0)
+        }
+        return unsafe UnsafeBufferPointer(
+            start: (start + Int(slice.offset)).assumingMemoryBound(to: UInt8.self), count: Int(slice.length))
+    }
+
+    /// The name of a field.
+    @inlinable
+    @_lifetime(borrow self)
+    public func name(_ index: Int) -> Span<UInt8> { span(nameSlice(index)) }
+
+    /// The value of a field.
+    @inlinable
+    @_lifetime(borrow self)
+    public func value(_ index: Int) -> Span<UInt8> { span(valueSlice(index)) }
+
+    /// The value of the first live field of this kind; nil if there is none.
+    @inlinable
+    @_lifetime(borrow self)
+    public func firstValue(of header: KnownHeader) -> Span<UInt8>? {
+        guard let index = firstIndex(of: header) else { return nil }
+        return value(index)
+    }
+
+    @inlinable
+    func entry(_ index: Int) -> FieldEntry {
+        // A precondition: an index out of range is a fault of the program, no input can cause it.
+        precondition(index >= 0 && index < fieldCount)
+        // SAFETY: entries below `fieldCount` are initialized.
+        return unsafe fields[index]
+    }
+}
