@@ -1,0 +1,29 @@
+/// Every bound of the program in one place.
+public enum Limits {
+    /// Threads of a worker group: one bit each in the masks of a descriptor.
+    public static let threads = 64
+    /// Descriptor numbers that a table can cover (a number travels in 31 bits of the pollers' tokens).
+    public static let descriptors = 1 << 24
+    /// Descriptors when the operating system sets no limit.
+    public static let descriptorsWithoutLimit = 1 << 20
+    /// Numbers kept for the engine itself (pollers, wakers) and for the runtime, on top of what the proxy asks for.
+    public static let descriptorsPerThread = 3
+    /// Kernel events that one turn of a loop takes from its poller.
+    public static let pollEvents = 200
+    /// Tasks that one turn of a loop runs before it looks at its descriptors again.
+    public static let tasksPerTurn = 200
+    /// Expired timers that one turn of a loop fires.
+    public static let timersPerTurn = 1000
+    /// Messages of other threads that one turn of a loop delivers.
+    public static let messagesPerTurn = 1000
+    /// Entries of the ready lists that one turn of a loop serves.
+    public static let readyPerTurn = 200
+    /// Times that one scan of the global update list starts again because entries left the list under it.
+    public static let updateRescans = 8
+    /// Bytes by which a receive may overshoot its credit; they queue inside the transport.
+    public static let receiveOvershoot = 65536
+    /// The longest wait in a poller, so that an idle loop is seen to live.
+    public static let longestWaitMilliseconds = 60_000
+    /// Rounds of a spin on a locked link before the thread gives up its processor.
+    public static let spinsBeforeYield = 64
+}
