@@ -87,7 +87,8 @@ test: ## what a change must pass: lint, unit tests, ThreadSanitizer, scenarios (
 check-all: ## the rest: release, every sanitizer, every poller, scenarios against Debian's haproxy, fuzzers
 	@dev/deps bench
 	@$(MAKE) --no-print-directory release
-	@dev/step "hot path of the release build"
+	@dev/step "the release build as a file, and its hot path"
+	dev/check-binary $(RELEASE)
 	dev/check-hotpath $(RELEASE)
 	@dev/step "scenarios, release build"
 	dev/tally dev/scenarios --program $(RELEASE) --jobs $(SCENARIO_JOBS)
