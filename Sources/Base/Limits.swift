@@ -26,4 +26,8 @@ public enum Limits {
     public static let longestWaitMilliseconds = 60_000
     /// Rounds of a spin on a locked link before the thread gives up its processor.
     public static let spinsBeforeYield = 64
+    /// Pieces that one send gathers.
+    public static let vectorsPerSend = 16
+    /// Receives that one transport makes in one turn.
+    public static let receivesPerTurn = 4
 }

@@ -20,6 +20,8 @@
 
 // ---- Streams
 
+enum { HOST_MSG_PEEK = MSG_PEEK };
+
 static inline ssize_t host_recv(int fd, void *buffer, size_t count, int flags) {
     HOST_RETRY(ssize_t, recv(fd, buffer, count, flags));
 }

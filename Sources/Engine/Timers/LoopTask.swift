@@ -1,0 +1,41 @@
+import Base
+
+/// Why a task runs.
+@frozen
+public struct WakeReason: OptionSet, Hashable, Sendable {
+    public var rawValue: UInt8
+
+    @inlinable
+    public init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    /// Somebody woke it.
+    @inlinable
+    public static var woken: WakeReason { WakeReason(rawValue: 1) }
+    /// Its deadline has passed.
+    @inlinable
+    public static var timer: WakeReason { WakeReason(rawValue: 2) }
+    /// Free for the owner of the task.
+    @inlinable
+    public static var input: WakeReason { WakeReason(rawValue: 4) }
+    /// Free for the owner of the task.
+    @inlinable
+    public static var output: WakeReason { WakeReason(rawValue: 8) }
+    /// Free for the owner of the task.
+    @inlinable
+    public static var other: WakeReason { WakeReason(rawValue: 16) }
+}
+
+/// A piece of work of one worker, with its place in the run queue and in the timers inside the object.
+///
+/// All of it belongs to one thread, the worker's.
+open class LoopTask {
+    /// When its timer fires; `.never` when it has none.
+    public internal(set) final var deadline = Ticks.never
+
+    public init() {}
+
+    /// Called on the worker's thread, with the reasons gathered since the last run.
+    open func run(on worker: Worker, _ reason: WakeReason) {}
+}
