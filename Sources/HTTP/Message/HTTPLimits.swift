@@ -19,7 +19,7 @@ public struct HTTPLimits: Sendable {
 
     public init(
         headBytes: Int = 15360, fieldCount: Int = 101, addedFieldCount: Int = 27, arenaBytes: Int = 8192,
-        leadingBytes: Int = 8, chunkHeaderBytes: Int = 1024, chunkExtensionBytes: Int = 16384, trailerBytes: Int = 8192
+        leadingBytes: Int = 16, chunkHeaderBytes: Int = 1024, chunkExtensionBytes: Int = 16384, trailerBytes: Int = 8192
     ) {
         // Offsets are 32-bit words and lengths of names 16-bit ones: the clamps keep every later conversion exact.
         self.headBytes = min(max(headBytes, 64), 1 << 30)

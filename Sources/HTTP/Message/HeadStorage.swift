@@ -56,6 +56,8 @@ struct FieldFlags: OptionSet, Sendable {
     @inlinable static var deleted: FieldFlags { FieldFlags(rawValue: 1) }
     @inlinable static var nameInArena: FieldFlags { FieldFlags(rawValue: 2) }
     @inlinable static var valueInArena: FieldFlags { FieldFlags(rawValue: 4) }
+    /// The value is shorter than what stands on the line: the line cannot be copied as it is.
+    @inlinable static var rewritten: FieldFlags { FieldFlags(rawValue: 8) }
 }
 
 /// Where a parser stands in a head that is still arriving; see `HeadScanner`.

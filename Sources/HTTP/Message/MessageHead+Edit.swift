@@ -155,7 +155,7 @@ extension MessageHead {
         guard bytes.count > 0 else { return }
         // SAFETY: `reserve` made sure that `place` and the bytes after it are inside the arena; the source does not overlap it, because
         // that part of the arena was free.
-        bytes.withUnsafeBytes { source in
+        unsafe bytes.withUnsafeBytes { source in
             if let arena = unsafe state.pointee.arena, let start = source.baseAddress {
                 unsafe (arena + place).copyMemory(from: start, byteCount: source.count)
             }

@@ -1,0 +1,129 @@
+/// The start line: request line and status line (RFC 9112 sections 3 and 4).
+extension HeadScanner {
+    /// Empty lines before a request line are skipped (RFC 9112 section 2.2), a bounded number of them.
+    mutating func leading() -> Step {
+        guard position < end else { return .starved }
+        let found = byte(position)
+        if found == 0x0D || found == 0x0A {
+            guard position < limits.leadingBytes else { return .fail(.tooManyEmptyLines, position) }
+            position += 1
+            return .go(found == 0x0D ? .leadingLF : .leading)
+        }
+        // SAFETY: the head's state is initialized for the life of the head, here and below.
+        unsafe head.state.pointee.startOffset = UInt32(truncatingIfNeeded: position)
+        setMark(position)
+        return .go(.method)
+    }
+
+    mutating func method() -> Step {
+        while position < end && HTTPCharacters.isTokenByte(byte(position)) { position += 1 }
+        guard position < end else { return .starved }
+        guard byte(position) == 0x20, position > mark else { return .fail(.badMethod, position) }
+        let token = slice(mark, position)
+        unsafe head.state.pointee.method = token
+        unsafe head.state.pointee.methodKind = HTTPMethod(
+            token: Span(_unsafeStart: bytes + mark, count: position - mark))
+        position += 1
+        setMark(position)
+        return .go(.target)
+    }
+
+    mutating func target() -> Step {
+        // A fragment is never sent (RFC 9112 section 3.2): `#` is refused with the characters that no target may hold.
+        while position < end && HTTPCharacters.isTargetByte(byte(position)) && byte(position) != UInt8(ascii: "#") {
+            position += 1
+        }
+        guard position < end else { return .starved }
+        switch byte(position) {
+        case 0x20 where position > mark:
+            unsafe head.state.pointee.target = slice(mark, position)
+            position += 1
+            setMark(position)
+            return .go(.requestVersion)
+        case 0x0D where position > mark, 0x0A where position > mark:
+            return .fail(.http09, position)
+        default:
+            return .fail(.badTarget, position)
+        }
+    }
+
+    /// `HTTP/d.d`, then what `next` expects: a space before the status code, the line's end in a request.
+    mutating func version(_ next: HeadPhase) -> Step {
+        let expected: StaticString = "HTTP/"
+        while position < end {
+            let offset = position - mark
+            let found = byte(position)
+            let fits: Bool =
+                switch offset {
+                case 0..<5: found == expected.bytes[offset]
+                case 5, 7: found &- 0x30 < 10
+                case 6: found == UInt8(ascii: ".")
+                default: true
+                }
+            guard fits else { return .fail(.badVersion, position) }
+            guard offset == 8 else {
+                position += 1
+                continue
+            }
+            if let kind = noteVersion() { return .fail(kind, mark) }
+            position += 1
+            if next == .statusCode {
+                guard found == 0x20 else { return .fail(.badVersion, position - 1) }
+                setMark(position)
+                return .go(.statusCode)
+            }
+            return endOfStartLine(found, or: .badVersion)
+        }
+        return .starved
+    }
+
+    /// Major versions other than 1 are refused; a minor version above 1 is a promise of compatibility (RFC 9110 section 2.5).
+    private func noteVersion() -> HTTPParseError.Kind? {
+        let version = HTTPVersion(major: byte(mark + 5) &- 0x30, minor: byte(mark + 7) &- 0x30)
+        unsafe head.state.pointee.version = version
+        if version.major == 1 { return nil }
+        let isPreface =
+            version.major == 2 && head.span(head.methodSlice).equals("PRI") && head.span(head.targetSlice).equals("*")
+        return isPreface ? .http2Preface : .unsupportedVersion
+    }
+
+    mutating func statusCode() -> Step {
+        while position < end {
+            let offset = position - mark
+            let found = byte(position)
+            position += 1
+            if offset < 3 {
+                let fits = found &- 0x30 < 10 && (offset > 0 || found != 0x30)
+                guard fits else { return .fail(.badStatusCode, position - 1) }
+                continue
+            }
+            let code = (0..<3).reduce(UInt16(0)) { $0 * 10 + UInt16(byte(mark + $1) &- 0x30) }
+            unsafe head.state.pointee.status = code
+            if found == 0x20 {
+                setMark(position)
+                return .go(.reason)
+            }
+            // The space is part of the grammar even before an empty phrase, but many origins leave both out.
+            return endOfStartLine(found, or: .badStatusCode)
+        }
+        return .starved
+    }
+
+    mutating func reason() -> Step {
+        while position < end && HTTPCharacters.isFieldByte(byte(position)) { position += 1 }
+        guard position < end else { return .starved }
+        unsafe head.state.pointee.reason = slice(mark, position)
+        position += 1
+        return endOfStartLine(byte(position - 1), or: .badReason)
+    }
+
+    private func endOfStartLine(_ found: UInt8, or kind: HTTPParseError.Kind) -> Step {
+        switch found {
+        case 0x0D: return .go(.startLF)
+        case 0x0A:
+            unsafe head.state.pointee.framing.insert(.bareLF)
+            return .go(.lineStart)
+        default: return .fail(kind, position - 1)
+        }
+    }
+}

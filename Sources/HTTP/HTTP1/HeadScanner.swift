@@ -1,0 +1,249 @@
+/// The scanner that both parsers are made of: a state machine over a head that may arrive one byte at a time.
+///
+/// Each byte is looked at once. When bytes run out, the place is kept in the head (`HeadState.phase`, `position`, `mark`), and the
+/// next call goes on exactly there; so a head gives the same result however it is cut. Lines may end in CRLF or LF: RFC 9112
+/// section 2.2 lets a recipient accept LF, and HAProxy does. The serializer writes CRLF whatever came.
+@safe
+struct HeadScanner {
+    /// What a step of the scanner found.
+    enum Step {
+        case go(HeadPhase)
+        case starved
+        case fail(HTTPParseError.Kind, Int)
+    }
+
+    // SAFETY: `bytes` covers `end` readable bytes for the duration of the call of `run`; every access is guarded by `position < end`.
+    let bytes: UnsafePointer<UInt8>
+    let end: Int
+    let head: MessageHead
+    let limits: HTTPLimits
+    var position: Int
+
+    init(_ buffer: UnsafeRawBufferPointer, head: MessageHead, limits: HTTPLimits) {
+        // SAFETY: as above; an empty buffer has no base address, and any pointer does because nothing is read.
+        unsafe bytes =
+            buffer.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
+        end = min(buffer.count, limits.headBytes)
+        self.head = head
+        self.limits = limits
+        position = unsafe Int(head.state.pointee.position)
+    }
+
+    /// Scans on until the head is complete, refused, or out of bytes.
+    mutating func run(from first: HeadPhase) -> HeadParseResult {
+        // SAFETY: the head's state is initialized for the life of the head, here and in the other functions of the scanner.
+        var phase = first
+        while true {
+            switch step(phase) {
+            case .go(.complete):
+                unsafe head.state.pointee.phase = .complete
+                unsafe head.state.pointee.headLength = UInt32(position)
+                return .complete(headLength: position)
+            case .go(let next):
+                phase = next
+            case .starved:
+                if end >= limits.headBytes {
+                    return fail(phase.isInTarget ? .targetTooLong : .headTooLarge, at: end)
+                }
+                unsafe head.state.pointee.phase = phase
+                unsafe head.state.pointee.position = UInt32(position)
+                return .needMore
+            case .fail(let kind, let place):
+                return fail(kind, at: place)
+            }
+        }
+    }
+
+    private func fail(_ kind: HTTPParseError.Kind, at place: Int) -> HeadParseResult {
+        let error = HTTPParseError(kind, at: place)
+        unsafe head.state.pointee.phase = .failed
+        unsafe head.state.pointee.error = error
+        return .failed(error)
+    }
+
+    @inline(__always)
+    private mutating func step(_ phase: HeadPhase) -> Step {
+        switch phase {
+        case .lineStart: lineStart()
+        case .name: name()
+        case .beforeValue: beforeValue()
+        case .value: value()
+        case .valueLF: lineFeed(.lineStart, field: true)
+        case .endLF: lineFeed(.complete, field: false)
+        default: startLineStep(phase)
+        }
+    }
+
+    private mutating func startLineStep(_ phase: HeadPhase) -> Step {
+        switch phase {
+        case .leading: leading()
+        case .leadingLF: lineFeed(.leading, field: false)
+        case .method: method()
+        case .target: target()
+        case .requestVersion: version(.startLF)
+        case .statusVersion: version(.statusCode)
+        case .statusCode: statusCode()
+        case .reason: reason()
+        default: lineFeed(.lineStart, field: false)
+        }
+    }
+
+    // MARK: Common to the steps
+
+    @inline(__always)
+    func byte(_ index: Int) -> UInt8 { unsafe bytes[index] }
+
+    /// Keeps where the current element began.
+    @inline(__always)
+    func setMark(_ place: Int) { unsafe head.state.pointee.mark = UInt32(truncatingIfNeeded: place) }
+
+    @inline(__always)
+    var mark: Int { unsafe Int(head.state.pointee.mark) }
+
+    @inline(__always)
+    func slice(_ start: Int, _ end: Int) -> HeadSlice {
+        HeadSlice(offset: UInt32(truncatingIfNeeded: start), length: UInt32(truncatingIfNeeded: end - start))
+    }
+
+    /// The LF that must follow a CR.
+    @inline(__always)
+    private mutating func lineFeed(_ next: HeadPhase, field: Bool) -> Step {
+        guard position < end else { return .starved }
+        guard byte(position) == 0x0A else { return .fail(.bareCR, position - 1) }
+        position += 1
+        if field, let fault = addField() { return fault }
+        return .go(next)
+    }
+
+    // MARK: Field lines (RFC 9112 section 5)
+
+    private mutating func lineStart() -> Step {
+        guard position < end else { return .starved }
+        switch byte(position) {
+        case 0x0D:
+            position += 1
+            return .go(.endLF)
+        case 0x0A:
+            position += 1
+            unsafe head.state.pointee.framing.insert(.bareLF)
+            return .go(.complete)
+        case 0x20, 0x09:
+            // Refused, as RFC 9112 section 5.2 allows: two parsers that disagree on a fold disagree on the message.
+            return .fail(.obsoleteFolding, position)
+        default:
+            unsafe head.state.pointee.nameOffset = UInt32(truncatingIfNeeded: position)
+            return .go(.name)
+        }
+    }
+
+    private mutating func name() -> Step {
+        var index = position
+        while index < end && HTTPCharacters.isTokenByte(byte(index)) { index += 1 }
+        position = index
+        guard index < end else { return .starved }
+        let start = unsafe Int(head.state.pointee.nameOffset)
+        let found = byte(index)
+        guard found == UInt8(ascii: ":") else {
+            switch found {
+            case 0x20, 0x09: return .fail(index > start ? .spaceBeforeColon : .badFieldName, index)
+            case 0x0D, 0x0A: return .fail(.missingColon, index)
+            default: return .fail(.badFieldName, index)
+            }
+        }
+        let length = index - start
+        guard length > 0 else { return .fail(.badFieldName, index) }
+        guard length <= Int(UInt16.max) else { return .fail(.headTooLarge, index) }
+        unsafe head.state.pointee.nameLength = UInt16(length)
+        position = index + 1
+        return .go(.beforeValue)
+    }
+
+    private mutating func beforeValue() -> Step {
+        while position < end && (byte(position) == 0x20 || byte(position) == 0x09) { position += 1 }
+        guard position < end else { return .starved }
+        setMark(position)
+        return .go(.value)
+    }
+
+    private mutating func value() -> Step {
+        var index = position
+        repeat {
+            index = skipFieldBytes(from: index)
+            guard index < end else {
+                position = index
+                return .starved
+            }
+            if byte(index) == 0x09 { index += 1 } else { break }
+        } while true
+        position = index + 1
+        switch byte(index) {
+        case 0x0D:
+            return .go(.valueLF)
+        case 0x0A:
+            unsafe head.state.pointee.framing.insert(.bareLF)
+            if let fault = addField() { return fault }
+            return .go(.lineStart)
+        default:
+            return .fail(.badFieldValue, index)
+        }
+    }
+
+    /// The first place at or after an index that is not SP, a visible character or obs-text, eight bytes at a time.
+    @inline(__always)
+    private func skipFieldBytes(from start: Int) -> Int {
+        var index = start
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while end - index >= 8 {
+            // SAFETY: eight bytes are readable at `index`.
+            let word = unsafe UInt64(
+                littleEndian: UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self))
+            let delete = word ^ (ones &* 0x7F)
+            // A byte below 0x20, or equal to 0x7F, sets its top bit here; the lowest bit that is set is always a true one.
+            let hits = ((word &- ones &* 0x20) & ~word | (delete &- ones) & ~delete) & (ones &* 0x80)
+            if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        while index < end && byte(index) >= 0x20 && byte(index) != 0x7F { index += 1 }
+        return index
+    }
+
+    /// Enters the field whose line end was just passed.
+    private mutating func addField() -> Step? {
+        let start = mark
+        // The line's end: `position` is after the LF, and a CR may stand before it. White space around a value is not part of it.
+        var last = position - 1
+        if last > start && byte(last - 1) == 0x0D { last -= 1 }
+        while last > start && (byte(last - 1) == 0x20 || byte(last - 1) == 0x09) { last -= 1 }
+        let count = unsafe head.state.pointee.fieldCount
+        let nameOffset = unsafe head.state.pointee.nameOffset
+        guard count < limits.fieldCount, unsafe count < head.state.pointee.fieldCapacity else {
+            return .fail(.tooManyFields, Int(nameOffset))
+        }
+        let nameLength = unsafe head.state.pointee.nameLength
+        let known = unsafe KnownHeader(
+            name: Span(_unsafeStart: bytes + Int(nameOffset), count: Int(nameLength)))
+        // SAFETY: `count` is below the capacity of the index.
+        unsafe (head.fields + count).initialize(
+            to: FieldEntry(
+                nameOffset: nameOffset, nameLength: nameLength, valueOffset: UInt32(truncatingIfNeeded: start),
+                valueLength: UInt32(truncatingIfNeeded: last - start), known: known, flags: []))
+        unsafe head.state.pointee.fieldCount = count + 1
+        unsafe head.state.pointee.present |= 1 << UInt64(known.rawValue)
+        switch known {
+        case .contentLength, .transferEncoding, .host:
+            if let kind = head.noteFramingField(count) { return .fail(kind, start) }
+        default: break
+        }
+        return nil
+    }
+}
+
+extension HeadPhase {
+    /// Whether the request target has not ended yet.
+    var isInTarget: Bool {
+        switch self {
+        case .leading, .leadingLF, .method, .target: true
+        default: false
+        }
+    }
+}
