@@ -1,0 +1,1 @@
+"""The benchmark harness: programs that are compared, loads, cases and the report."""
