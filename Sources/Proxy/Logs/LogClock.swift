@@ -27,6 +27,9 @@ struct LogClock: ~Copyable {
         return (second, Int(rest))
     }
 
+    /// The milliseconds of a date's second.
+    static func milliseconds(of microseconds: Int64) -> Int { split(microseconds).microsecond / 1000 }
+
     private static func load(_ moment: inout Moment, _ second: Int64) {
         if moment.second == second { return }
         var time = time_t(second)
