@@ -3,6 +3,9 @@
 
     peer.py [--limit SECONDS] connect ADDRESS COMMAND...
     peer.py [--limit SECONDS] listen ADDRESS COMMAND...
+    peer.py [--limit SECONDS] clog ADDRESS UNTIL-PATH
+    peer.py [--limit SECONDS] echo ADDRESS UNTIL-PATH
+    peer.py [--limit SECONDS] many ADDRESS N TEXT
     peer.py [--limit SECONDS] wait-file PATH | wait-port ADDRESS | wait-gone PID | wait-text PATH REGEX
 
 ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in order, on one connection at a time:
@@ -30,12 +33,17 @@ ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in 
     wait PATH        waits until a file exists
     sleep SECONDS
 
+`clog` listens with its queue full, so that connection attempts stay without an answer, until UNTIL-PATH exists.
+`echo` sends back what each of its connections sends, until UNTIL-PATH exists. `many` opens N connections, then sends
+TEXT on each of them and expects it back.
+
 Options: --limit bounds the whole run (8 s), --rcvbuf N sets the size of the receive buffer, and with `listen` the
 file named by --ready appears once the socket listens. The exit status is 0 if everything went as told.
 """
 
 import os
 import re
+import selectors
 import socket
 import struct
 import sys
@@ -295,6 +303,65 @@ def answers(address):
         return probe.connect_ex(where) == 0
 
 
+def clog(address, path, ready, limit):
+    family, where = parse_address(address)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.bind(where)
+    listener.listen(0)
+    fillers = []
+    for _ in range(4):
+        filler = socket.socket(family, socket.SOCK_STREAM)
+        filler.setblocking(False)
+        filler.connect_ex(where)
+        fillers.append(filler)
+    time.sleep(0.1)
+    if ready:
+        open(ready, "w").close()
+    wait_for(lambda: os.path.exists(path), limit)
+
+
+def echo(address, path, ready, limit):
+    family, where = parse_address(address)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(where)
+    listener.listen(1024)
+    if ready:
+        open(ready, "w").close()
+    end = time.monotonic() + limit
+    with selectors.DefaultSelector() as selector:
+        selector.register(listener, selectors.EVENT_READ)
+        while not os.path.exists(path):
+            if time.monotonic() > end:
+                raise Mismatch("waited in vain")
+            for key, _ in selector.select(0.05):
+                if key.fileobj is listener:
+                    selector.register(listener.accept()[0], selectors.EVENT_READ)
+                    continue
+                data = key.fileobj.recv(65536)
+                if data:
+                    key.fileobj.sendall(data)
+                else:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+
+
+def many(address, count, text, limit):
+    peers = []
+    for _ in range(count):
+        peer = Peer(limit)
+        peer.connect(address, 0)
+        peers.append(peer)
+    for peer in peers:
+        peer.send(text)
+    for peer in peers:
+        got = peer.exactly(len(text))
+        if got != text:
+            raise Mismatch(f"expected {text!r}, got {got!r}")
+    for peer in peers:
+        peer.connection.close()
+
+
 def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -324,6 +391,12 @@ def main():
     elif verb == "wait-text":
         wait_for(lambda: os.path.exists(words[0]) and re.search(words[1], open(words[0], errors="replace").read()),
                  limit)
+    elif verb == "clog":
+        clog(words[0], words[1], ready, limit)
+    elif verb == "echo":
+        echo(words[0], words[1], ready, limit)
+    elif verb == "many":
+        many(words[0], int(words[1]), unescape(words[2]), limit)
     else:
         peer = Peer(limit)
         address = words.pop(0)
