@@ -15,6 +15,7 @@ struct LogClock: ~Copyable {
     // Headers are written at "now", records hold the dates of connections that may be old: one cache for each.
     private var header = Moment()
     private var record = Moment()
+    private var common = Moment()
 
     static let months: StaticString = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
@@ -30,12 +31,12 @@ struct LogClock: ~Copyable {
     /// The milliseconds of a date's second.
     static func milliseconds(of microseconds: Int64) -> Int { split(microseconds).microsecond / 1000 }
 
-    private static func load(_ moment: inout Moment, _ second: Int64) {
+    private static func load(_ moment: inout Moment, _ second: Int64, inUTC: Bool = false) {
         if moment.second == second { return }
         var time = time_t(second)
         var local = unsafe tm()
         // SAFETY: both pointers are to values on the stack, for the time of the call.
-        _ = unsafe localtime_r(&time, &local)
+        _ = unsafe inUTC ? gmtime_r(&time, &local) : localtime_r(&time, &local)
         moment.second = second
         // SAFETY: these fields are numbers; the struct counts as unsafe for the name of its zone.
         unsafe (moment.year, moment.month, moment.day) = (
@@ -85,15 +86,15 @@ struct LogClock: ~Copyable {
         LogClock.appendTime(header, to: &line)
         line.append(UInt8(ascii: "."))
         line.append(padded: microsecond, width: 6)
-        LogClock.appendZone(header.offsetSeconds, separator: UInt8(ascii: ":"), to: &line)
+        LogClock.appendZone(header.offsetSeconds, to: &line)
     }
 
-    /// "+01:00" or, without a separator, "+0100".
-    private static func appendZone(_ offsetSeconds: Int, separator: UInt8?, to line: inout LogLine) {
+    /// "+01:00".
+    private static func appendZone(_ offsetSeconds: Int, to line: inout LogLine) {
         line.append(offsetSeconds < 0 ? UInt8(ascii: "-") : UInt8(ascii: "+"))
         let minutes = Int(offsetSeconds.magnitude / 60)
         line.append(padded: minutes / 60, width: 2)
-        if let separator { line.append(separator) }
+        line.append(UInt8(ascii: ":"))
         line.append(padded: minutes % 60, width: 2)
     }
 
@@ -117,11 +118,10 @@ struct LogClock: ~Copyable {
         line.append(padded: microsecond / 1000, width: 3)
     }
 
-    /// "22/Nov/2026:21:04:05 +0000", the date of the common log format.
+    /// "22/Nov/2026:21:04:05 +0000", the date of the common log format, in UTC.
     mutating func appendCommonDate(_ microseconds: Int64, to line: inout LogLine) {
-        LogClock.load(&record, LogClock.split(microseconds).second)
-        LogClock.appendRecordSecond(record, to: &line)
-        line.append(UInt8(ascii: " "))
-        LogClock.appendZone(record.offsetSeconds, separator: nil, to: &line)
+        LogClock.load(&common, LogClock.split(microseconds).second, inUTC: true)
+        LogClock.appendRecordSecond(common, to: &line)
+        line.append(" +0000")
     }
 }

@@ -32,7 +32,7 @@ final class LogSink: Sendable {
     let facility: LogFacility
     let level: LogLevel
     let minimumLevel: LogLevel
-    /// Whether the frame states a host, and which one.
+    /// The host that the frame states where its format has a place for one.
     let hostname: [UInt8]?
     let tag: [UInt8]
 
@@ -105,11 +105,10 @@ final class LogSink: Sendable {
             LogSink.append(priority: Int64(facility.rawValue) << 3 | Int64(severity), to: &line)
             clock.appendSyslogDate(microseconds, to: &line)
             line.append(UInt8(ascii: " "))
-            if let hostname {
-                line.append(hostname)
+            if format == .rfc3164 {
+                // Without a name to state, the field holds the one that every host has.
+                if let hostname { line.append(hostname) } else { line.append("localhost") }
                 line.append(UInt8(ascii: " "))
-            } else if format == .rfc3164 {
-                line.append("localhost ")
             }
             line.append(tag)
             line.append(UInt8(ascii: "["))

@@ -68,9 +68,9 @@ public final class Logger: Sendable {
     }
 
     /// Logs a session or a request, unless an option leaves it out (manual, sections 8.2.2, 8.2.3 and 8.3).
-    public func ended(_ record: borrowing LogRecord, on writer: LogWriter, at microseconds: Int64) {
+    public func emit(_ record: borrowing LogRecord, on writer: LogWriter, at microseconds: Int64) {
         guard isEnabled, format != .plain else { return }
-        if options.contains(.dontLogNull) && record.isNull { return }
+        if options.contains(.dontLogNull) && record.isNull && !record.isEarly { return }
         let isNormal = record.isNormal
         if isNormal && options.contains(.dontLogNormal) { return }
         let lineLevel = isNormal || !options.contains(.logSeparateErrors) ? LogLevel.info : .err
@@ -123,6 +123,6 @@ extension LogRecord {
     /// Whether there was no error, no timeout, no retry, no redispatch and no status of 500 and above (manual,
     /// `option dontlog-normal`).
     var isNormal: Bool {
-        cause == .none && retries == 0 && !isRedispatched && status < 500
+        (cause == .none || cause == .local) && retries == 0 && !isRedispatched && status < 500
     }
 }

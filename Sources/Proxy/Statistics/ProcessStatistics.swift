@@ -35,7 +35,7 @@ public final class ProcessStatistics: Sendable {
     public let workers: [WorkerStatistics]
     /// Connections on frontends, against the process's `maxconn`.
     public let connections = Gauge()
-    /// Connections being served by streams that are queued for or run by a task.
+    /// Listening sockets that are open.
     public let listeners = Gauge()
     /// Sessions on the runtime API.
     public let runtimeSessions = Gauge()
