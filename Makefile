@@ -53,8 +53,9 @@ release: ## release build: one file, Swift's runtime linked in
 	@dev/deps run
 	$(swift_build) $(RELEASE_FLAGS) --product martlet
 
+# Installs the release build that is there, so that `sudo make install` needs no compiler.
 .PHONY: install
-install: release ## install the program, its man page and its unit: PREFIX=/usr/local DESTDIR=
+install: $(if $(wildcard $(RELEASE)),,release) ## install the program, its man page and its unit: PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(RELEASE) "$(DESTDIR)$(PREFIX)/sbin/martlet"
 	install -D -m 644 dist/martlet.1 "$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1"
 	install -d -m 755 "$(DESTDIR)$(PREFIX)/lib/systemd/system"
