@@ -1,7 +1,7 @@
 /// Whole responses that the proxy itself gives, in the form that HAProxy gives them: no-cache, HTML, a length.
 ///
-/// Made once, at start; thread-safe afterwards, as it is never changed.
-public struct StandardResponses: Sendable {
+/// To be made once, at start, and kept by whoever sends them: each call builds a new array. Thread-safe.
+public enum StandardResponses {
     /// The statuses that have a page.
     public static let statuses: [UInt16] = [
         400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504, 505,

@@ -39,13 +39,16 @@ extension Span where Element == UInt8 {
         return true
     }
 
-    /// The bytes as text, for logs and tests; bytes that are not UTF-8 are replaced.
-    public var text: String {
+    /// A copy of the bytes; not for a hot path.
+    public var array: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(count)
         for index in 0..<count { bytes.append(self[index]) }
-        return String(decoding: bytes, as: UTF8.self)
+        return bytes
     }
+
+    /// The bytes as text, for logs and tests; bytes that are not UTF-8 are replaced.
+    public var text: String { String(decoding: array, as: UTF8.self) }
 }
 
 /// An ASCII letter in lower case; any other byte as it is.

@@ -155,13 +155,15 @@ public final class MessageHead {
 
     // MARK: Bytes
 
-    /// The bytes of a slice of this head; valid until `reset()`.
+    /// The bytes of a slice of this head; valid until `reset()` or `rebase`, and not to be kept past the call that asked for them.
+    ///
+    /// The compiler does not check that: a span that borrows a class could not even be asked for through a property.
     @inlinable
-    @_lifetime(borrow self)
+    @_lifetime(immortal)
     public func span(_ slice: HeadSlice) -> Span<UInt8> {
         let bytes = unsafe Span<UInt8>(_unsafeElements: buffer(slice))
-        // SAFETY: the bytes live as long as the head is not reset, and a reset does not happen while self is borrowed by a caller.
-        return unsafe _overrideLifetime(bytes, borrowing: self)
+        // SAFETY: received bytes are kept by their owner, and the arena by self, until a reset, which no callee of a user of spans does.
+        return unsafe _overrideLifetime(bytes, copying: ())
     }
 
     /// The bytes of a slice of this head, as a pointer that the caller must not use after `reset()` or `rebase`.
@@ -179,17 +181,17 @@ public final class MessageHead {
 
     /// The name of a field.
     @inlinable
-    @_lifetime(borrow self)
+    @_lifetime(immortal)
     public func name(_ index: Int) -> Span<UInt8> { span(nameSlice(index)) }
 
     /// The value of a field.
     @inlinable
-    @_lifetime(borrow self)
+    @_lifetime(immortal)
     public func value(_ index: Int) -> Span<UInt8> { span(valueSlice(index)) }
 
     /// The value of the first live field of this kind; nil if there is none.
     @inlinable
-    @_lifetime(borrow self)
+    @_lifetime(immortal)
     public func firstValue(of header: KnownHeader) -> Span<UInt8>? {
         guard let index = firstIndex(of: header) else { return nil }
         return value(index)

@@ -1,0 +1,185 @@
+import HTTP
+import Testing
+
+/// Edits of a head, and what is sent of it.
+@Suite struct EditTests {
+    private func head(_ limits: HTTPLimits = HTTPLimits()) -> ParsedHead {
+        ParsedHead(requestText("A: 1", "B: 2", "a: 3").bytes, limits: limits)
+    }
+
+    private func sent(_ parsed: ParsedHead) -> String {
+        String(decoding: parsed.serialized(isRequest: true) ?? [], as: UTF8.self)
+    }
+
+    @Test func anUneditedHeadIsSentAsItCame() {
+        let text = "GET /a?b HTTP/1.1\r\nhOST:  a  \r\nX-Y:z\r\n\r\n"
+        #expect(sent(request(text)) == text)
+    }
+
+    @Test func emptyLinesBeforeTheHeadAreNotSent() {
+        #expect(sent(request("\r\n\r\n" + requestText())) == requestText())
+    }
+
+    @Test func deletedFieldsAreNotSent() {
+        let parsed = head()
+        parsed.head.delete(2)
+        #expect(sent(parsed) == requestText("A: 1", "a: 3"))
+        #expect(!parsed.head.isLive(2))
+        #expect(parsed.head.deleteAll(named: "a".bytes.span) == 2)
+        #expect(sent(parsed) == requestText())
+        #expect(parsed.head.deleteAll(.host) == 1)
+        #expect(parsed.head.deleteAll(.host) == 0)
+        #expect(!parsed.head.has(.host))
+        #expect(sent(parsed) == "GET / HTTP/1.1\r\n\r\n")
+    }
+
+    @Test func addedFieldsFollowTheReceivedOnes() {
+        let parsed = head()
+        #expect(parsed.head.add("X-Forwarded-For", "1.2.3.4") == .done)
+        #expect(parsed.head.add(.server, value: "martlet") == .done)
+        #expect(sent(parsed) == requestText("A: 1", "B: 2", "a: 3", "X-Forwarded-For: 1.2.3.4", "server: martlet"))
+        #expect(parsed.head.firstText(of: .xForwardedFor) == "1.2.3.4")
+        #expect(parsed.head.index(named: "SERVER") == 5)
+    }
+
+    @Test func settingAFieldReplacesAllOfItsName() {
+        let parsed = head()
+        #expect(parsed.head.set("A", "new") == .done)
+        #expect(sent(parsed) == requestText("B: 2", "A: new"))
+    }
+
+    @Test func aReplacedValueKeepsItsPlace() {
+        let parsed = head()
+        #expect(parsed.head.setValue(2, "changed".bytes.span) == .done)
+        #expect(sent(parsed) == requestText("A: 1", "B: changed", "a: 3"))
+    }
+
+    @Test func theStartLineCanBeReplaced() {
+        let parsed = head()
+        #expect(parsed.head.setMethod("POST".bytes.span) == .done)
+        #expect(parsed.head.setTarget("/x?y".bytes.span) == .done)
+        #expect(parsed.head.method == .post)
+        #expect(parsed.head.text(parsed.head.querySlice) == "y")
+        #expect(sent(parsed).hasPrefix("POST /x?y HTTP/1.1\r\n"))
+        let answer = response(responseText())
+        #expect(answer.head.setStatus(HTTPStatus(503)) == .done)
+        #expect(answer.serialized(isRequest: false) == "HTTP/1.1 503 Service Unavailable\r\n\r\n".bytes)
+        #expect(answer.head.setStatus(HTTPStatus(299), reason: "Odd".bytes.span) == .done)
+        #expect(answer.serialized(isRequest: false) == "HTTP/1.1 299 Odd\r\n\r\n".bytes)
+    }
+
+    /// What would let a rule's data break the message apart is refused, and changes nothing.
+    @Test(arguments: [
+        ("a b", "c"), ("", "c"), ("a:", "c"), ("a", "c\r\nd: e"), ("a", "c\u{0}"), ("a\r\n", "c"), ("a", "\n"),
+    ])
+    func aFieldThatWouldSplitTheMessageIsRefused(_ name: String, _ value: String) {
+        let parsed = head()
+        let before = sent(parsed)
+        #expect(parsed.head.add(name, value) == .invalid)
+        #expect(parsed.head.set(name, value) == .invalid)
+        #expect(sent(parsed) == before)
+    }
+
+    @Test func aStartLineThatWouldSplitTheMessageIsRefused() {
+        let parsed = head()
+        #expect(parsed.head.setMethod("G T".bytes.span) == .invalid)
+        #expect(parsed.head.setTarget("/ x".bytes.span) == .invalid)
+        #expect(parsed.head.setTarget("".bytes.span) == .invalid)
+        #expect(parsed.head.setValue(1, "a\r\nb".bytes.span) == .invalid)
+        #expect(parsed.head.setStatus(HTTPStatus(99)) == .invalid)
+        #expect(parsed.head.setStatus(HTTPStatus(200), reason: "\r\n".bytes.span) == .invalid)
+        #expect(sent(parsed) == requestText("A: 1", "B: 2", "a: 3"))
+    }
+
+    @Test func editsAreBounded() {
+        let parsed = head(HTTPLimits(fieldCount: 5, addedFieldCount: 2, arenaBytes: 256))
+        let long = String(repeating: "x", count: 256)
+        #expect(parsed.head.add("a", long) == .noSpace)
+        #expect(parsed.head.setValue(1, (long + "x").bytes.span) == .noSpace)
+        for _ in 0..<3 { #expect(parsed.head.add("a", "b") == .done) }
+        #expect(parsed.head.add("a", "b") == .tooManyFields)
+        #expect(parsed.head.setTarget(String(repeating: "/", count: 250).bytes.span) == .done)
+        #expect(parsed.head.setTarget("/x".bytes.span) == .noSpace)
+    }
+
+    @Test func aHeadThatDoesNotFitIsNotSent() {
+        let parsed = head()
+        let length = sent(parsed).utf8.count
+        for room in 0..<length { #expect(parsed.serialized(isRequest: true, room: room) == nil) }
+        #expect(parsed.serialized(isRequest: true, room: length) != nil)
+    }
+
+    @Test func theVersionSentIsTheCallers() {
+        let answer = response(responseText("A: b", version: "1.0"))
+        let region = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 1)
+        defer { unsafe region.deallocate() }
+        // SAFETY: the region is valid until the function returns.
+        let count = unsafe HeadSerializer.writeResponse(
+            answer.head, version: .http10, connection: .keepAlive, into: region)
+        let text = unsafe String(decoding: region[..<(count ?? 0)], as: UTF8.self)
+        #expect(text == "HTTP/1.0 200 OK\r\nA: b\r\nconnection: keep-alive\r\n\r\n")
+    }
+
+    @Test func aResetHeadIsAsGoodAsNew() {
+        let pool = MessageHeadPool(limits: HTTPLimits(), capacity: 1)
+        let head = pool.take()
+        let first = requestText("X: 1", "Content-Length: 5", method: "POST").bytes
+        let second = "GET /second HTTP/1.1\r\nHost: b\r\n\r\n".bytes
+        // SAFETY: each array outlives the use of its bytes.
+        unsafe first.withUnsafeBytes {
+            let result = unsafe RequestParser().parse($0, into: head)
+            #expect(result == .complete(headLength: first.count))
+            #expect(head.add("a", "b") == .done)
+        }
+        pool.give(head)
+        #expect(pool.idleCount == 1)
+        let again = pool.take()
+        #expect(again === head)
+        unsafe second.withUnsafeBytes {
+            let result = unsafe RequestParser().parse($0, into: again)
+            #expect(result == .complete(headLength: second.count))
+            #expect(again.fieldCount == 1)
+            #expect(again.requestFraming == .none)
+            #expect(!again.has(.contentLength))
+            #expect(again.text(again.pathSlice) == "/second")
+        }
+    }
+
+    @Test func aHeadFollowsItsBytesWhenTheyMove() {
+        let text = requestText("A: b").bytes
+        let copy = text
+        let head = MessageHead()
+        // SAFETY: both arrays outlive the calls; the second holds the same bytes as the first.
+        unsafe text[..<20].withUnsafeBytes { #expect(unsafe RequestParser().parse($0, into: head) == .needMore) }
+        unsafe copy.withUnsafeBytes {
+            #expect(unsafe RequestParser().parse($0, into: head) == .complete(headLength: copy.count))
+            #expect(head.text(head.valueSlice(1)) == "b")
+        }
+    }
+}
+
+@Suite struct StandardResponseTests {
+    @Test(arguments: StandardResponses.statuses)
+    func everyStandardResponseIsWellFormed(_ code: UInt16) {
+        let bytes = StandardResponses.response(HTTPStatus(code), connection: .close)
+        let parsed = ParsedHead(bytes, isRequest: false)
+        let length = StandardResponses.headLength(of: bytes)
+        #expect(parsed.result == .complete(headLength: length))
+        #expect(parsed.head.status.code == code)
+        #expect(parsed.head.responseFraming(requestMethod: .get) == .length(UInt64(bytes.count - length)))
+        #expect(parsed.head.firstText(of: .cacheControl) == "no-cache")
+        #expect(parsed.head.firstText(of: .contentType) == "text/html")
+        #expect(!parsed.head.connectionDirectives.contains(.persistent))
+    }
+
+    @Test func aResponseWithoutContentHasNoLength() {
+        let bytes = StandardResponses.response(HTTPStatus(204), contentType: "", content: [])
+        #expect(bytes == "HTTP/1.1 204 No Content\r\n\r\n".bytes)
+    }
+
+    @Test func unlistedStatusesHaveThePhraseOfTheirClass() {
+        #expect("\(HTTPStatus(299).reason)" == "Success")
+        #expect("\(HTTPStatus(499).reason)" == "Client Error")
+        #expect("\(HTTPStatus(599).reason)" == "Server Error")
+    }
+}
