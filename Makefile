@@ -56,7 +56,7 @@ release: ## release build: one file, Swift's runtime linked in
 
 # Installs the release build that is there, so that `sudo make install` needs no compiler.
 .PHONY: install
-install: $(if $(wildcard $(RELEASE)),,release) ## install the program, its man page and its unit: PREFIX=/usr/local DESTDIR=
+install: $(if $(wildcard $(RELEASE)),,release) ## install program, man page, unit: PREFIX=/usr/local DESTDIR=
 	install -D -m 755 $(RELEASE) "$(DESTDIR)$(PREFIX)/sbin/martlet"
 	install -D -m 644 dist/martlet.1 "$(DESTDIR)$(PREFIX)/share/man/man1/martlet.1"
 	install -d -m 755 "$(DESTDIR)$(PREFIX)/lib/systemd/system"
