@@ -112,8 +112,8 @@ import Testing
     @Test func theVersionSentIsTheCallers() {
         let answer = response(responseText("A: b", version: "1.0"))
         let region = UnsafeMutableRawBufferPointer.allocate(byteCount: 256, alignment: 1)
-        defer { unsafe region.deallocate() }
         // SAFETY: the region is valid until the function returns.
+        defer { unsafe region.deallocate() }
         let count = unsafe HeadSerializer.writeResponse(
             answer.head, version: .http10, connection: .keepAlive, into: region)
         let text = unsafe String(decoding: region[..<(count ?? 0)], as: UTF8.self)

@@ -34,7 +34,8 @@ import Testing
         #expect(parsed.result == .failed(HTTPParseError(.spaceBeforeColon, at: 26)))
     }
 
-    /// Every byte at every place of eight of a value, so that the eight-at-a-time scan and the byte-wise one agree with the grammar.
+    /// Every byte at every place of eight of a value, so that the eight-at-a-time scan and the byte-wise one agree with
+    /// the grammar.
     @Test func everyByteOfAValueIsJudgedAlikeAtEveryPlace() {
         for byte in UInt8.min...UInt8.max where byte != 0x0A && byte != 0x0D {
             let isLegal = byte == 0x09 || (byte >= 0x20 && byte != 0x7F)

@@ -12,6 +12,8 @@ public enum BodyFraming: Sendable, Equatable {
     case tunnel
 }
 
+// SAFETY: the head's state is initialized for the life of the head, and an index of a field is below the count of its
+// fields.
 extension MessageHead {
     /// How the content of this request is framed. CONNECT has none, whatever its fields say.
     public var requestFraming: BodyFraming {
@@ -27,10 +29,9 @@ extension MessageHead {
         return declaredFraming ?? .untilClose
     }
 
-    /// Whether the connection must end after this message although its framing is legal: it had both a coding and a length, or a
-    /// coding where there should be none (RFC 9112 section 6.1).
+    /// Whether the connection must end after this message although its framing is legal: it had both a coding and a
+    /// length, or a coding where there should be none (RFC 9112 section 6.1).
     public var isFramingDoubtful: Bool {
-        // SAFETY: the state is initialized for the life of self, here and below.
         unsafe state.pointee.framing.contains(.doubtful)
     }
 

@@ -12,11 +12,12 @@ public enum ChunkedEvent: Sendable, Equatable {
 
 /// Decodes the chunked transfer coding (RFC 9112 section 7.1), one slice at a time and without copying.
 ///
-/// Two ways to use it. `advance` judges framing and content together and says how far the bytes are valid, so that a stream
-/// forwards them as they are. `next` reports each range of content, for a stream that sends the content in another framing.
+/// Two ways to use it. `advance` judges framing and content together and says how far the bytes are valid, so that a
+/// stream forwards them as they are. `next` reports each range of content, for a stream that sends the content in
+/// another framing.
 ///
-/// Stricter than a head: lines end in CRLF only, because a body is forwarded verbatim and the next recipient must find the same end;
-/// trailer fields that frame or route a message are refused for the same reason (RFC 9110 section 6.5.1).
+/// Stricter than a head: lines end in CRLF only, because a body is forwarded verbatim and the next recipient must find
+/// the same end; trailer fields that frame or route a message are refused for the same reason (RFC 9110 section 6.5.1).
 /// A value of 64 bytes; no allocation; one thread.
 public struct ChunkedDecoder: Sendable {
     private enum Phase: UInt8 {
@@ -49,8 +50,8 @@ public struct ChunkedDecoder: Sendable {
     /// Whether the end of the body was reached.
     public var isComplete: Bool { phase == .complete }
 
-    /// How many bytes of the current chunk's content are still to come; 0 outside of content. A stream may move as many bytes
-    /// without showing them (splice), and then says so with `skip`.
+    /// How many bytes of the current chunk's content are still to come; 0 outside of content. A stream may move as many
+    /// bytes without showing them (splice), and then says so with `skip`.
     public var remainingInChunk: UInt64 { phase == .data ? remaining : 0 }
 
     /// Content of the current chunk went by unseen. At most `remainingInChunk` bytes.
@@ -60,6 +61,7 @@ public struct ChunkedDecoder: Sendable {
         if remaining == 0 { phase = .dataCR }
     }
 
+    // SAFETY: `bytes` are the caller's for the duration of the call, here and in `next`.
     /// Judges bytes that will be forwarded as they are: `.needMore`, `.complete` or `.failed`, never `.data`.
     @unsafe
     public mutating func advance(_ bytes: UnsafeRawBufferPointer) -> ChunkedEvent {
@@ -124,7 +126,8 @@ public struct ChunkedDecoder: Sendable {
         let digit = Self.hexadecimal(byte)
         if digit < 16 {
             lineBytes += 1
-            // Sixteen digits at most: an implementation that counts in 64 bits would read more of them as another number.
+            // Sixteen digits at most: an implementation that counts in 64 bits would read more of them as another
+            // number.
             guard lineBytes <= 16, remaining < 1 << 59 else { return .chunkSizeTooLarge }
             remaining = remaining << 4 | UInt64(digit)
             phase = .size
@@ -198,7 +201,8 @@ public struct ChunkedDecoder: Sendable {
         return letter < 6 ? letter + 10 : 255
     }
 
-    // A name may be cut anywhere, so it is recognised by a running hash (FNV-1a); a name that collides by chance (1 in 2^64) is refused too.
+    // A name may be cut anywhere, so it is recognised by a running hash (FNV-1a); a name that collides by chance (1 in
+    // 2^64) is refused too.
     private static let hashSeed: UInt64 = 0xCBF2_9CE4_8422_2325
 
     @inline(__always)
@@ -231,7 +235,8 @@ public enum ChunkedEncoder {
     /// What stands between a chunk's content and the next chunk's header.
     public static var chunkEnd: StaticString { "\r\n" }
 
-    /// Writes the header of a chunk of this many bytes (not 0: that is the last chunk); returns its length, or nil if there is no room.
+    /// Writes the header of a chunk of this many bytes (not 0: that is the last chunk); returns its length, or nil if
+    /// there is no room.
     public static func writeHeader(_ count: UInt64, into bytes: inout MutableSpan<UInt8>) -> Int? {
         precondition(count > 0)
         let digits = (64 - count.leadingZeroBitCount + 3) / 4

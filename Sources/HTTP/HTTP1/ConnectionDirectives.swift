@@ -1,5 +1,5 @@
-/// What a message says of its connection: Connection, Keep-Alive, Upgrade, Proxy-Connection and the defaults of its version
-/// (RFC 9110 section 7.6.1, RFC 9112 section 9.3).
+/// What a message says of its connection: Connection, Keep-Alive, Upgrade, Proxy-Connection and the defaults of its
+/// version (RFC 9110 section 7.6.1, RFC 9112 section 9.3).
 public struct ConnectionDirectives: OptionSet, Sendable {
     public let rawValue: UInt8
 
@@ -16,13 +16,14 @@ public struct ConnectionDirectives: OptionSet, Sendable {
     public static var upgrade: ConnectionDirectives { ConnectionDirectives(rawValue: 4) }
     /// Connection names other fields, which concern this hop only.
     public static var namesFields: ConnectionDirectives { ConnectionDirectives(rawValue: 8) }
-    /// The connection can carry another message after this one: HTTP/1.1 without `close`, or HTTP/1.0 with `keep-alive`.
+    /// The connection can carry another message after this one: HTTP/1.1 without `close`, or HTTP/1.0 with
+    /// `keep-alive`.
     public static var persistent: ConnectionDirectives { ConnectionDirectives(rawValue: 16) }
 }
 
 extension MessageHead {
-    /// What this message says of its connection. `close` wins over `keep-alive`. The framing is the caller's to add: a message
-    /// that ends with its connection, or whose framing is doubtful, is the last one whatever this says.
+    /// What this message says of its connection. `close` wins over `keep-alive`. The framing is the caller's to add: a
+    /// message that ends with its connection, or whose framing is doubtful, is the last one whatever this says.
     public var connectionDirectives: ConnectionDirectives {
         var directives: ConnectionDirectives = []
         var index = firstIndex(of: .connection)
@@ -52,11 +53,11 @@ extension MessageHead {
         }
     }
 
-    /// Deletes the fields that concern one hop only (RFC 9110 section 7.6.1): Connection and the fields it names, Keep-Alive,
-    /// Proxy-Connection, and TE but for `trailers`. Upgrade goes too unless `keepUpgrade`.
+    /// Deletes the fields that concern one hop only (RFC 9110 section 7.6.1): Connection and the fields it names,
+    /// Keep-Alive, Proxy-Connection, and TE but for `trailers`. Upgrade goes too unless `keepUpgrade`.
     ///
-    /// Transfer-Encoding stays, as the framing of the content stays; so do fields that a peer has no business to have removed.
-    /// Returns what an edit of TE returned.
+    /// Transfer-Encoding stays, as the framing of the content stays; so do fields that a peer has no business to have
+    /// removed. Returns what an edit of TE returned.
     @discardableResult
     public func removeHopByHopFields(keepUpgrade: Bool) -> HeadEditResult {
         var index = firstIndex(of: .connection)
@@ -93,7 +94,8 @@ extension MessageHead {
         return false
     }
 
-    /// The list in Connection is a peer's: it removes no field that frames the message, routes it, or was added on the way.
+    /// The list in Connection is a peer's: it removes no field that frames the message, routes it, or was added on the
+    /// way.
     private func deleteNamedFields(in bytes: Span<UInt8>) {
         var options = ListElements()
         while let range = options.next(bytes) {
@@ -108,8 +110,8 @@ extension MessageHead {
     }
 }
 
-/// Walks the elements of a comma-separated list, empty ones left out (RFC 9110 section 5.6.1); commas in quoted strings do not
-/// separate. The bytes are passed to each call, so that this holds no pointer.
+/// Walks the elements of a comma-separated list, empty ones left out (RFC 9110 section 5.6.1); commas in quoted strings
+/// do not separate. The bytes are passed to each call, so that this holds no pointer.
 public struct ListElements {
     private var place = 0
 

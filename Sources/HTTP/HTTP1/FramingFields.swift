@@ -1,4 +1,6 @@
 /// What Content-Length, Transfer-Encoding and Host must be, checked as each arrives.
+// SAFETY: the head's state is initialized for the life of the head, and an index of a field is below the count of its
+// fields.
 extension MessageHead {
     /// Takes note of a field that was just entered; returns what is wrong with it, or nil.
     func noteFramingField(_ index: Int) -> HTTPParseError.Kind? {
@@ -15,7 +17,6 @@ extension MessageHead {
 
     /// RFC 9110 section 8.6: digits, or a list of the same number; a second field must agree, and is dropped.
     private func noteContentLength(_ index: Int) -> HTTPParseError.Kind? {
-        // SAFETY: the state is initialized for the life of self, and `index` is a field of it; so too in the functions below.
         let bytes = value(index)
         var place = 0
         var firstLength: Int?

@@ -1,4 +1,5 @@
-/// The classes of characters of RFC 9110 section 5.6 and RFC 3986, as sets of bits: a test is two instructions and touches no memory.
+/// The classes of characters of RFC 9110 section 5.6 and RFC 3986, as sets of bits: a test is two instructions and
+/// touches no memory.
 public enum HTTPCharacters {
     /// tchar (RFC 9110 section 5.6.2).
     @inlinable

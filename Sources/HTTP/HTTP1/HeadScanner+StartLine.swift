@@ -1,4 +1,5 @@
 /// The start line: request line and status line (RFC 9112 sections 3 and 4).
+// SAFETY: as for the type.
 extension HeadScanner {
     /// Empty lines before a request line are skipped (RFC 9112 section 2.2), a bounded number of them.
     mutating func leading() -> Step {
@@ -9,7 +10,6 @@ extension HeadScanner {
             position += 1
             return .go(found == 0x0D ? .leadingLF : .leading)
         }
-        // SAFETY: the head's state is initialized for the life of the head, here and below.
         unsafe head.state.pointee.startOffset = UInt32(truncatingIfNeeded: position)
         setMark(position)
         return .go(.method)
@@ -77,7 +77,8 @@ extension HeadScanner {
         return .starved
     }
 
-    /// Major versions other than 1 are refused; a minor version above 1 is a promise of compatibility (RFC 9110 section 2.5).
+    /// Major versions other than 1 are refused; a minor version above 1 is a promise of compatibility (RFC 9110 section
+    /// 2.5).
     private func noteVersion() -> HTTPParseError.Kind? {
         let version = HTTPVersion(major: byte(mark + 5) &- 0x30, minor: byte(mark + 7) &- 0x30)
         unsafe head.state.pointee.version = version

@@ -1,8 +1,13 @@
 /// The scanner that both parsers are made of: a state machine over a head that may arrive one byte at a time.
 ///
-/// Each byte is looked at once. When bytes run out, the place is kept in the head (`HeadState.phase`, `position`, `mark`), and the
-/// next call goes on exactly there; so a head gives the same result however it is cut. Lines may end in CRLF or LF: RFC 9112
-/// section 2.2 lets a recipient accept LF, and HAProxy does. The serializer writes CRLF whatever came.
+/// Each byte is looked at once. When bytes run out, the place is kept in the head (`HeadState.phase`, `position`,
+/// `mark`), and the next call goes on exactly there; so a head gives the same result however it is cut. Lines may end
+/// in CRLF or LF: RFC 9112 section 2.2 lets a recipient accept LF, and HAProxy does. The serializer writes CRLF
+/// whatever came.
+//
+// SAFETY: `bytes` covers `end` readable bytes during a call of `run`, and every access is guarded by `position < end`
+// or lies before `position`; the head's state is initialized for the life of the head; a field's entry is written only
+// below the capacity of the index.
 @safe
 struct HeadScanner {
     /// What a step of the scanner found.
@@ -12,7 +17,6 @@ struct HeadScanner {
         case fail(HTTPParseError.Kind, Int)
     }
 
-    // SAFETY: `bytes` covers `end` readable bytes for the duration of the call of `run`; every access is guarded by `position < end`.
     let bytes: UnsafePointer<UInt8>
     let end: Int
     let head: MessageHead
@@ -20,7 +24,7 @@ struct HeadScanner {
     var position: Int
 
     init(_ buffer: UnsafeRawBufferPointer, head: MessageHead, limits: HTTPLimits) {
-        // SAFETY: as above; an empty buffer has no base address, and any pointer does because nothing is read.
+        // An empty buffer has no base address, and any pointer does because nothing is read.
         unsafe bytes =
             buffer.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
         end = min(buffer.count, limits.headBytes)
@@ -31,7 +35,6 @@ struct HeadScanner {
 
     /// Scans on until the head is complete, refused, or out of bytes.
     mutating func run(from first: HeadPhase) -> HeadParseResult {
-        // SAFETY: the head's state is initialized for the life of the head, here and in the other functions of the scanner.
         var phase = first
         while true {
             switch step(phase) {
@@ -194,11 +197,12 @@ struct HeadScanner {
         var index = start
         let ones: UInt64 = 0x0101_0101_0101_0101
         while end - index >= 8 {
-            // SAFETY: eight bytes are readable at `index`.
+            // Eight bytes are readable at `index`.
             let word = unsafe UInt64(
                 littleEndian: UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self))
             let delete = word ^ (ones &* 0x7F)
-            // A byte below 0x20, or equal to 0x7F, sets its top bit here; the lowest bit that is set is always a true one.
+            // A byte below 0x20, or equal to 0x7F, sets its top bit here; the lowest bit that is set is always a true
+            // one.
             let hits = ((word &- ones &* 0x20) & ~word | (delete &- ones) & ~delete) & (ones &* 0x80)
             if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
             index += 8
@@ -210,7 +214,8 @@ struct HeadScanner {
     /// Enters the field whose line end was just passed.
     private mutating func addField() -> Step? {
         let start = mark
-        // The line's end: `position` is after the LF, and a CR may stand before it. White space around a value is not part of it.
+        // The line's end: `position` is after the LF, and a CR may stand before it. White space around a value is not
+        // part of it.
         var last = position - 1
         if last > start && byte(last - 1) == 0x0D { last -= 1 }
         while last > start && (byte(last - 1) == 0x20 || byte(last - 1) == 0x09) { last -= 1 }
@@ -222,7 +227,6 @@ struct HeadScanner {
         let nameLength = unsafe head.state.pointee.nameLength
         let known = unsafe KnownHeader(
             name: Span(_unsafeStart: bytes + Int(nameOffset), count: Int(nameLength)))
-        // SAFETY: `count` is below the capacity of the index.
         unsafe (head.fields + count).initialize(
             to: FieldEntry(
                 nameOffset: nameOffset, nameLength: nameLength, valueOffset: UInt32(truncatingIfNeeded: start),

@@ -9,8 +9,9 @@ public enum ConnectionOption: UInt8, Sendable {
 
 /// Writes heads, once, into the memory that they are sent from (RFC 9112 sections 3 to 5).
 ///
-/// Fields that no rule touched and that stood next to each other are copied in one piece. Fields in the arena follow in the
-/// order they were added. The head's own Connection field must have been deleted (`removeHopByHopFields`) if an option is given.
+/// Fields that no rule touched and that stood next to each other are copied in one piece. Fields in the arena follow in
+/// the order they were added. The head's own Connection field must have been deleted (`removeHopByHopFields`) if an
+/// option is given.
 public enum HeadSerializer {
     /// Writes a request's head; returns its length, or nil if it does not fit.
     @unsafe

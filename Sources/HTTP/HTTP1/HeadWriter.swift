@@ -1,7 +1,9 @@
 /// Writes text into a region of memory that it does not own, and remembers whether all of it fitted.
+//
+// SAFETY: `start` is writable for `capacity` bytes while the writer lives (whoever makes it sees to that), and `count`
+// never exceeds it.
 @safe
 public struct HeadWriter: ~Copyable {
-    // SAFETY: `start` is writable for `capacity` bytes while the writer lives (whoever makes it sees to that); `count` never exceeds it.
     @usableFromInline let start: UnsafeMutableRawPointer
     @usableFromInline let capacity: Int
     /// How many bytes were written.

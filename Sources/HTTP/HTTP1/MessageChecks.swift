@@ -1,4 +1,6 @@
 /// What can only be judged when a head is complete: fields that need each other, and the target against Host.
+// SAFETY: the head's state is initialized for the life of the head, and an index of a field is below the count of its
+// fields.
 extension MessageHead {
     /// What is wrong with a complete request, or nil.
     func checkRequest() -> HTTPParseError? {
@@ -30,9 +32,9 @@ extension MessageHead {
         HTTPParseError(kind, at: firstIndex(of: header).map { Int(valueSlice($0).offset) } ?? headLength)
     }
 
-    /// RFC 9112 sections 6.1 to 6.3: a coding overrides a length, which is removed, and the connection ends after the message.
+    /// RFC 9112 sections 6.1 to 6.3: a coding overrides a length, which is removed, and the connection ends after the
+    /// message.
     private func settleFraming(isRequest: Bool) -> HTTPParseError.Kind? {
-        // SAFETY: the state is initialized for the life of self.
         let framing = unsafe state.pointee.framing
         guard framing.contains(.transferEncoding) else { return nil }
         if version < .http11 {
@@ -40,7 +42,8 @@ extension MessageHead {
             // A response is read as it says, and the connection is not used again.
             unsafe state.pointee.framing.insert(.doubtful)
         }
-        // A coding under chunked is one we do not have; anything that does not end in chunked has no end that can be found.
+        // A coding under chunked is one we do not have; anything that does not end in chunked has no end that can be
+        // found.
         if framing.contains(.otherCoding) {
             return framing.contains(.chunked) ? .unknownTransferCoding : .badTransferEncoding
         }
@@ -125,8 +128,8 @@ struct Authority {
         port = number
     }
 
-    /// Whether both mean the same host and port; a port that one of them leaves out is the scheme's, and for CONNECT (no scheme) that
-    /// of http or https.
+    /// Whether both mean the same host and port; a port that one of them leaves out is the scheme's, and for CONNECT
+    /// (no scheme) that of http or https.
     func matches(
         _ other: Authority, defaultPort: UInt32?, _ bytes: Span<UInt8>, _ otherBytes: Span<UInt8>
     ) -> Bool {

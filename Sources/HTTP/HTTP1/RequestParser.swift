@@ -1,7 +1,7 @@
 /// Parses the head of an HTTP/1 request (RFC 9112 sections 2, 3, 5 and 6), strictly.
 ///
-/// The parser itself holds nothing but its limits: the place in an unfinished head is kept in the `MessageHead`, so one parser
-/// serves any number of connections. Thread-safety: a value; the head belongs to one thread.
+/// The parser itself holds nothing but its limits: the place in an unfinished head is kept in the `MessageHead`, so one
+/// parser serves any number of connections. Thread-safety: a value; the head belongs to one thread.
 public struct RequestParser: Sendable {
     /// The bounds on a head.
     public let limits: HTTPLimits
@@ -12,8 +12,8 @@ public struct RequestParser: Sendable {
 
     /// Parses a head that begins with the first of these bytes (empty lines may come before it).
     ///
-    /// The bytes must stay where they are until the head is reset, or `MessageHead.rebase` is called. After `.needMore` call again
-    /// with the same bytes and more; after another result, `reset()` the head first.
+    /// The bytes must stay where they are until the head is reset, or `MessageHead.rebase` is called. After `.needMore`
+    /// call again with the same bytes and more; after another result, `reset()` the head first.
     @unsafe
     public func parse(_ bytes: UnsafeRawBufferPointer, into head: MessageHead) -> HeadParseResult {
         // SAFETY: the caller keeps `bytes` alive and in place, as the contract says.

@@ -40,7 +40,8 @@ public enum StandardResponses {
         return Array(text.utf8) + (status.forbidsContent ? [] : content)
     }
 
-    /// Where the content begins in a whole response: after its first empty line. A HEAD request is answered with what stands before.
+    /// Where the content begins in a whole response: after its first empty line. A HEAD request is answered with what
+    /// stands before.
     public static func headLength(of response: [UInt8]) -> Int {
         var index = 3
         while index < response.count {

@@ -6,7 +6,8 @@ extension Span where Element == UInt8 {
     public func equals(_ literal: StaticString) -> Bool {
         let count = literal.utf8CodeUnitCount
         guard self.count == count else { return false }
-        // SAFETY: every literal of this program is stored as UTF-8 (more than one scalar, or none), and index < its length.
+        // SAFETY: every literal of this program is stored as UTF-8 (more than one scalar, or none), and index < its
+        // length.
         let bytes = unsafe literal.utf8Start
         for index in 0..<count where unsafe bytes[index] != self[index] { return false }
         return true

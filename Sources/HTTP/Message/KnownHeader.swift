@@ -70,8 +70,8 @@ public enum KnownHeader: UInt8, Sendable, CaseIterable {
         self = candidate != .other && name.equalsIgnoringCase(candidate.name) ? candidate : .other
     }
 
-    /// The only known field that a name of this length and with these letters can be: the lengths narrow it to a few, and one
-    /// letter that differs among those decides. A test checks that every known name finds itself.
+    /// The only known field that a name of this length and with these letters can be: the lengths narrow it to a few,
+    /// and one letter that differs among those decides. A test checks that every known name finds itself.
     private static func candidate(_ name: Span<UInt8>) -> KnownHeader {
         let count = name.count
         guard count >= 2, count <= 19 else { return .other }

@@ -9,6 +9,8 @@ public enum HeadEditResult: Sendable, Equatable {
     case invalid
 }
 
+// SAFETY: the head's state is initialized for the life of the head, and an index of a field is below the count of its
+// fields.
 extension MessageHead {
     /// Deletes one field.
     public func delete(_ index: Int) {
@@ -50,7 +52,8 @@ extension MessageHead {
         guard HTTPCharacters.isToken(name), name.count <= Int(UInt16.max), HTTPCharacters.isFieldValue(value) else {
             return .invalid
         }
-        // SAFETY: `state` is initialized for the life of self; the new entry is in range of the allocation and made of slices of the arena.
+        // SAFETY: `state` is initialized for the life of self; the new entry is in range of the allocation and made of
+        // slices of the arena.
         guard unsafe state.pointee.fieldCount < state.pointee.fieldCapacity else { return .tooManyFields }
         guard let place = reserve(name.count + value.count) else { return .noSpace }
         write(name, at: place)
@@ -153,8 +156,8 @@ extension MessageHead {
 
     private func write(_ bytes: Span<UInt8>, at place: Int) {
         guard bytes.count > 0 else { return }
-        // SAFETY: `reserve` made sure that `place` and the bytes after it are inside the arena; the source does not overlap it, because
-        // that part of the arena was free.
+        // SAFETY: `reserve` made sure that `place` and the bytes after it are inside the arena; the source does not
+        // overlap it, because that part of the arena was free.
         unsafe bytes.withUnsafeBytes { source in
             if let arena = unsafe state.pointee.arena, let start = source.baseAddress {
                 unsafe (arena + place).copyMemory(from: start, byteCount: source.count)

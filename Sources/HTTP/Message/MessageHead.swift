@@ -1,20 +1,24 @@
 /// The head of a request or a response: an index into the bytes that it arrived in, and the edits that rules made.
 ///
-/// The object is reused: `reset()` forgets a message and frees nothing. It does not own the received bytes; their owner keeps them
-/// where the parser saw them, or calls `rebase` when they move, until `reset()`. Edits copy into an arena of fixed size, which is
-/// allocated by the first edit and never moves, so a span stays valid until `reset()`.
+/// The object is reused: `reset()` forgets a message and frees nothing. It does not own the received bytes; their owner
+/// keeps them where the parser saw them, or calls `rebase` when they move, until `reset()`. Edits copy into an arena of
+/// fixed size, which is allocated by the first edit and never moves, so a span stays valid until `reset()`.
 ///
 /// Thread-safety: none; a head belongs to one thread at a time.
+//
+// SAFETY: `state` and `fields` are allocated in `init`, freed in `deinit` only, and never handed out; entries below
+// `fieldCount` are initialized.
 @safe
 public final class MessageHead {
-    // SAFETY: both pointers are allocated in `init`, freed in `deinit` only, and never handed out.
     @usableFromInline let state: UnsafeMutablePointer<HeadState>
     @usableFromInline let fields: UnsafeMutablePointer<FieldEntry>
 
-    /// Makes a head with room for the fields that the limits allow. One allocation per use is avoided by `MessageHeadPool`.
+    /// Makes a head with room for the fields that the limits allow. One allocation per use is avoided by
+    /// `MessageHeadPool`.
     public init(limits: HTTPLimits = HTTPLimits()) {
         let capacity = limits.fieldCount + limits.addedFieldCount
-        // SAFETY: freshly allocated memory is initialized before any use; entries are written before `fieldCount` covers them.
+        // SAFETY: freshly allocated memory is initialized before any use; entries are written before `fieldCount`
+        // covers them.
         unsafe state = .allocate(capacity: 1)
         unsafe state.initialize(to: HeadState(fieldCapacity: capacity, arenaCapacity: limits.arenaBytes))
         unsafe fields = .allocate(capacity: capacity)
@@ -64,8 +68,6 @@ public final class MessageHead {
     }
 
     // MARK: The start line
-
-    // SAFETY: `state` is initialized for the life of self; this holds for every getter below.
 
     /// The method; `.other` for one that this module has no case for.
     @inlinable public var method: HTTPMethod { unsafe state.pointee.methodKind }
@@ -155,14 +157,16 @@ public final class MessageHead {
 
     // MARK: Bytes
 
-    /// The bytes of a slice of this head; valid until `reset()` or `rebase`, and not to be kept past the call that asked for them.
+    /// The bytes of a slice of this head; valid until `reset()` or `rebase`, and not to be kept past the call that
+    /// asked for them.
     ///
     /// The compiler does not check that: a span that borrows a class could not even be asked for through a property.
     @inlinable
     @_lifetime(immortal)
     public func span(_ slice: HeadSlice) -> Span<UInt8> {
         let bytes = unsafe Span<UInt8>(_unsafeElements: buffer(slice))
-        // SAFETY: received bytes are kept by their owner, and the arena by self, until a reset, which no callee of a user of spans does.
+        // SAFETY: received bytes are kept by their owner, and the arena by self, until a reset, which no callee of a
+        // user of spans does.
         return unsafe _overrideLifetime(bytes, copying: ())
     }
 
@@ -170,7 +174,8 @@ public final class MessageHead {
     @unsafe
     @inlinable
     public func buffer(_ slice: HeadSlice) -> UnsafeBufferPointer<UInt8> {
-        // SAFETY: slices are made by the parser (inside the received bytes, which the owner keeps) or by `reserve` (inside the arena).
+        // SAFETY: slices are made by the parser (inside the received bytes, which the owner keeps) or by `reserve`
+        // (inside the arena).
         let start = unsafe slice.inArena ? UnsafeRawPointer(state.pointee.arena) : state.pointee.base
         guard let start = unsafe start, slice.length > 0 else {
             return unsafe UnsafeBufferPointer(start: nil, count: 0)

@@ -1,7 +1,7 @@
 /// A request method (RFC 9110 section 9, PATCH: RFC 5789).
 ///
-/// The methods that change how a message is framed or retried have a case of their own; every other token is `.other`, and its
-/// bytes are the head's `method`.
+/// The methods that change how a message is framed or retried have a case of their own; every other token is `.other`,
+/// and its bytes are the head's `method`.
 public enum HTTPMethod: UInt8, Sendable, CaseIterable {
     case get, head, post, put, delete, connect, options, trace, patch, other
 

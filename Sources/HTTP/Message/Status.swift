@@ -8,7 +8,8 @@ public struct HTTPStatus: Sendable, Equatable {
         self.code = code
     }
 
-    /// Whether more responses to the same request follow (RFC 9110 section 15.2); 101 ends HTTP on the connection instead.
+    /// Whether more responses to the same request follow (RFC 9110 section 15.2); 101 ends HTTP on the connection
+    /// instead.
     @inlinable public var isInterim: Bool { code >= 100 && code < 200 && code != 101 }
 
     /// Whether a response of this status never has content, whatever its fields say (RFC 9112 section 6.3).

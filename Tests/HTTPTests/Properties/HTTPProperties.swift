@@ -1,17 +1,19 @@
-// What holds for every input of the HTTP parsers. The fuzz targets and the unit test that replays their corpus both call these
-// functions; they return nil, or a description of what does not hold.
+// What holds for every input of the HTTP parsers. The fuzz targets and the unit test that replays their corpus both
+// call these functions; they return nil, or a description of what does not hold.
 //
 // In a fuzz build this file is compiled into one module with the parsers, so there is nothing to import.
 #if canImport(HTTP)
     import HTTP
 #endif
 
-/// A head that was parsed, and the memory that it refers to. The memory is exactly as long as the input, so that the address
-/// sanitizer sees a read past its end. It is freed with this object, which must therefore outlive the use of its `head`.
+/// A head that was parsed, and the memory that it refers to. The memory is exactly as long as the input, so that the
+/// address sanitizer sees a read past its end. It is freed with this object, which must therefore outlive the use of
+/// its `head`.
+//
+// SAFETY: `bytes` are allocated in `init`, freed in `deinit`, and nobody else has them. Sendable only so that a test's
+// list of heads can be global: each head is used by the one test that made it.
 @safe
 final class ParsedHead: @unchecked Sendable {
-    // SAFETY: allocated in `init`, freed in `deinit`; nobody else has it. Sendable only so that a test's list of heads can be global:
-    // each head is used by the one test that made it.
     let bytes: UnsafeMutableRawBufferPointer
     let head: MessageHead
     let result: HeadParseResult
