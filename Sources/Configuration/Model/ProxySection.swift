@@ -49,6 +49,8 @@ public struct ServerSettings: Sendable, Hashable {
     /// How a name is resolved at start (`init-addr`).
     public enum InitialAddress: Sendable, Hashable { case last, libc, none, ip(AddressSpec) }
 
+    /// Given with `id`; `ServerLine.id` is the one to use.
+    var id: Int?
     /// 0 to 256; 0: gets no new traffic.
     public var weight = 1
     public var isBackup = false

@@ -26,6 +26,8 @@ public struct ProxyTimeouts: Sendable, Hashable {
     public var serverFinMilliseconds: Int?
     public var tunnelMilliseconds: Int?
     public var queueMilliseconds: Int?
+    public var checkMilliseconds: Int?
+    public var tarpitMilliseconds: Int?
 
     public init() {}
 }
@@ -146,7 +148,7 @@ public struct ProxySettings: Sendable {
     /// Retries after the first attempt.
     public var retries = 3
     public var retryOn: RetryOn = [.connFailure]
-    /// nil: no redispatch. 1: on every retry; N > 1: on every Nth; negative -N: on the Nth from the last (-1: last).
+    /// nil: no redispatch. N: on every Nth retry; -N: on the Nth retry from the last one (-1: the last).
     public var redispatchInterval: Int?
 
     /// nil: the process's own limit applies.
@@ -163,7 +165,10 @@ public struct ProxySettings: Sendable {
 
     /// `log global` is resolved: these are the targets to send to.
     public var logTargets: [LogTarget] = []
+    /// `log global` was given; `logTargets` gets the global ones when the files are all read.
+    var usesGlobalLog = false
     public var logFormat = TrafficLogFormat.plain
+    var logFormatRange = SourceRange.none
     public var logTag: String?
 
     /// By HTTP status.
@@ -171,6 +176,7 @@ public struct ProxySettings: Sendable {
 
     /// A name as written; `ProxySection.defaultBackend` holds the resolved index.
     public var defaultBackendName: String?
+    var defaultBackendRange = SourceRange.none
     public var isDisabled = false
     public var description: String?
 

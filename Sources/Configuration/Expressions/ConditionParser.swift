@@ -1,0 +1,106 @@
+/// Reads `if ...` and `unless ...` behind a rule (manual, section 7.2).
+struct ConditionParser {
+    private let statement: Statement
+    private var acls: ACLParser
+    private(set) var warnings: [SyntaxFailure] = []
+    /// The named ACLs of the section; predefined ones are added where they are used.
+    private(set) var definitions: [ACLDefinition]
+
+    init(
+        statement: Statement, definitions: [ACLDefinition],
+        readFile: @escaping (String) throws(FileReader.Failure) -> [UInt8]
+    ) {
+        self.statement = statement
+        self.definitions = definitions
+        acls = ACLParser(statement: statement, readFile: readFile)
+    }
+
+    /// The condition from the word `first`, which must be `if` or `unless`, to the end of the statement.
+    mutating func parse(from first: Int) throws(SyntaxFailure) -> Condition {
+        let keyword = statement.words[first].text
+        guard keyword == "if" || keyword == "unless" else {
+            throw SyntaxFailure(
+                "unexpected '\(keyword)': only 'if' or 'unless' may stand here", at: statement.range(first),
+                help: Suggestions.help(for: keyword, among: ["if", "unless"]))
+        }
+        var alternatives: [[ACLTerm]] = []
+        var terms: [ACLTerm] = []
+        var cursor = first + 1
+        while cursor < statement.words.count {
+            let word = statement.words[cursor].text
+            if word == "or" || word == "||" {
+                guard !terms.isEmpty else {
+                    throw SyntaxFailure("missing ACL before '\(word)'", at: statement.range(cursor))
+                }
+                alternatives.append(terms)
+                terms = []
+                cursor += 1
+            } else {
+                terms.append(try term(&cursor))
+            }
+        }
+        guard !terms.isEmpty else {
+            let last = statement.words[statement.words.count - 1].text
+            throw SyntaxFailure("missing ACL after '\(last)'", at: statement.range(statement.words.count - 1))
+        }
+        alternatives.append(terms)
+        warnings += acls.warnings
+        return Condition(
+            isNegated: keyword == "unless", alternatives: alternatives,
+            range: statement.range(from: first, through: statement.words.count - 1))
+    }
+
+    private mutating func term(_ cursor: inout Int) throws(SyntaxFailure) -> ACLTerm {
+        let start = cursor
+        var isNegated = false
+        var name = statement.words[cursor].bytes[...]
+        while name.first == UInt8(ascii: "!") {
+            isNegated.toggle()
+            name = name.dropFirst()
+            if name.isEmpty {
+                cursor += 1
+                guard cursor < statement.words.count else {
+                    throw SyntaxFailure("missing ACL after '!'", at: statement.range(cursor - 1))
+                }
+                name = statement.words[cursor].bytes[...]
+            }
+        }
+        if name.elementsEqual("{".utf8) {
+            let open = cursor
+            guard let close = statement.words[(open + 1)...].firstIndex(where: { $0.text == "}" }) else {
+                throw SyntaxFailure(
+                    "missing '}' for this '{'", at: statement.range(open),
+                    help: "braces are words of their own: leave a space around them")
+            }
+            let expression = try acls.parse(open + 1, close)
+            cursor = close + 1
+            return ACLTerm(
+                isNegated: isNegated, test: .anonymous(expression),
+                range: statement.range(from: start, through: close))
+        }
+        let range = statement.range(from: start, through: cursor)
+        let index = try named(String(decoding: name, as: UTF8.self), at: statement.range(cursor))
+        cursor += 1
+        return ACLTerm(isNegated: isNegated, test: .named(index), range: range)
+    }
+
+    private mutating func named(_ name: String, at range: SourceRange) throws(SyntaxFailure) -> Int {
+        if let index = definitions.firstIndex(where: { $0.name == name }) { return index }
+        if let words = FetchTable.predefined[name] {
+            let text = Statement(
+                words: words.map { Word(bytes: Array($0.utf8), columnStart: 0, columnEnd: 0, isVerbatim: false) },
+                file: -1, line: 0)
+            var parser = ACLParser(statement: text) { _ in [] }
+            var expression = try parser.parse(0, words.count)
+            expression.range = .none
+            definitions.append(ACLDefinition(name: name, expressions: [expression]))
+            return definitions.count - 1
+        }
+        if FetchTable.unsupportedPredefined.contains(name) { throw .unsupported("predefined ACL '\(name)'", at: range) }
+        var help = Suggestions.help(
+            for: name, among: definitions.map(\.name) + FetchTable.predefined.keys.sorted())
+        if help == nil, name.hasPrefix("{") { help = "leave a space after '{'" }
+        throw SyntaxFailure(
+            "no such ACL: '\(name)'", at: range, help: help ?? "declare it with 'acl \(name) ...' above this line")
+    }
+}

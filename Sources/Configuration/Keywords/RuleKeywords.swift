@@ -1,0 +1,66 @@
+/// `acl` and `use_backend` (manual, sections 4.2 and 7).
+enum RuleKeywords {
+    static let table: [Keyword] = [
+        Keyword(
+            "acl", .everyProxy, "<aclname> <criterion> [flags] [operator] <value> ...", count: 2...Keyword.many,
+            "Declares a condition, or completes one"
+        ) { parser, call throws(SyntaxFailure) in try acl(parser, call) },
+        Keyword(
+            "use_backend", [.frontend, .listen], "<backend> [{if | unless} <condition>]", count: 1...Keyword.many,
+            "Backend for what matches a condition"
+        ) { parser, call throws(SyntaxFailure) in
+            let name = call[0]
+            if name.contains("%[") { throw .unsupported("a computed backend name", at: call.range(0)) }
+            var condition: Condition?
+            if call.count > 1 { condition = try RuleKeywords.condition(parser, call.statement, from: call.first + 1) }
+            parser.draft.useBackends.append(
+                UseBackendRule(name: name, backend: -1, condition: condition, range: call.statement.range))
+        },
+    ]
+
+    private static func reader(
+        _ parser: Parser, _ statement: Statement
+    ) -> (String) throws(FileReader.Failure) -> [UInt8] {
+        { (name: String) throws(FileReader.Failure) in try FileReader.read(parser.resolve(name, of: statement)) }
+    }
+
+    private static func condition(
+        _ parser: Parser, _ statement: Statement, from first: Int
+    ) throws(SyntaxFailure) -> Condition {
+        var conditions = ConditionParser(
+            statement: statement, definitions: parser.draft.acls, readFile: reader(parser, statement))
+        let result = try conditions.parse(from: first)
+        parser.draft.acls = conditions.definitions
+        for warning in conditions.warnings { parser.warn(warning) }
+        return result
+    }
+
+    private static func acl(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) {
+        let name = call[0]
+        if parser.section == .defaults, parser.draft.name.isEmpty {
+            throw SyntaxFailure(
+                "'acl' is not allowed in a 'defaults' section without a name", at: call.statement.range(0))
+        }
+        let bytes = call.bytes(0)
+        if let bad = bytes.firstIndex(where: { !Parser.isNameByte($0) }) {
+            throw SyntaxFailure(
+                "character '\(Character(Unicode.Scalar(bytes[bad])))' is not permitted in the ACL name '\(name)'",
+                at: call.statement.range(call.first, bytes: bad..<(bad + 1)))
+        }
+        if name == "or" || name.isEmpty {
+            throw call.failure("an ACL named '\(name)' can never be used in a condition", 0)
+        }
+        var acls = ACLParser(statement: call.statement, readFile: reader(parser, call.statement))
+        let expression = try acls.parse(call.first + 1, call.end)
+        for warning in acls.warnings { parser.warn(warning) }
+        if let index = parser.draft.acls.firstIndex(where: { $0.name == name && $0.range != .none }) {
+            parser.draft.acls[index].expressions.append(expression)
+        } else if parser.draft.acls.contains(where: { $0.name == name }) {
+            throw call.failure(
+                "the predefined ACL '\(name)' was used above: declare your own before its first use", 0)
+        } else {
+            parser.draft.acls.append(
+                ACLDefinition(name: name, expressions: [expression], range: call.statement.range))
+        }
+    }
+}

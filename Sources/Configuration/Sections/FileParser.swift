@@ -1,0 +1,157 @@
+/// Feeds a file to a parser: lines, variables and directives (manual, sections 2.1 to 2.4).
+struct FileParser {
+    let parser: Parser
+    let index: Int32
+    private var conditionals = ConditionalStack()
+
+    static let directives = [".alert", ".diag", ".elif", ".else", ".endif", ".if", ".notice", ".warning"]
+
+    init(parser: Parser, index: Int32) {
+        self.parser = parser
+        self.index = index
+    }
+
+    mutating func parse() {
+        let file = parser.tree.files[Int(index)]
+        parser.section = .none
+        parser.sectionName = ""
+        for number in 1...Int32(max(file.lineStarts.count, 1)) {
+            guard let line = file.line(number) else { break }
+            read(line, number)
+        }
+        if let last = file.bytes.last, last != UInt8(ascii: "\n") {
+            let number = Int32(file.lineStarts.count)
+            let length = Int32(file.line(number)?.count ?? 0)
+            parser.report(
+                .error, "missing line end on the last line: the file might have been truncated",
+                at: SourceRange(file: index, line: number, columnStart: length + 1, columnEnd: length + 1))
+        }
+        for level in conditionals.levels {
+            parser.report(.error, "missing '.endif' for this '.if'", at: level.range)
+        }
+        parser.closeSection()
+    }
+
+    private mutating func read(_ line: ArraySlice<UInt8>, _ number: Int32) {
+        let isDirective = line.first { !$0.isBlank } == UInt8(ascii: ".")
+        // Lines that are switched off are not looked at, but for the directives that may switch them on.
+        guard conditionals.isActive || isDirective else { return }
+        var lexer = LineLexer(line: line) { [parser, index] name in Self.value(name, parser, index, number) }
+        let words: [Word]
+        do { words = try lexer.scan() } catch {
+            guard conditionals.isActive else { return }
+            parser.report(
+                .error, error.message,
+                at: SourceRange(
+                    file: index, line: number, columnStart: Int32(error.start + 1), columnEnd: Int32(error.end + 1)),
+                help: error.help)
+            return
+        }
+        guard !words.isEmpty else { return }
+        let statement = Statement(words: words, file: index, line: number)
+        if lexer.endsWithBackslash, conditionals.isActive {
+            parser.report(
+                .warning, "the backslash at the end of the line stands for itself: lines cannot be continued",
+                at: statement.range(words.count - 1))
+        }
+        if isDirective {
+            directive(statement)
+        } else {
+            parser.read(statement)
+        }
+    }
+
+    /// The value of a variable or pseudo-variable (manual, section 2.3).
+    private static func value(_ name: String, _ parser: Parser, _ file: Int32, _ line: Int32) -> String? {
+        switch name {
+        case ".FILE": parser.tree.files[Int(file)].name
+        case ".LINE": String(line)
+        case ".SECTION": parser.sectionName
+        default: name.hasPrefix(".") ? nil : parser.scope.value(name)
+        }
+    }
+
+    // MARK: Directives
+
+    private mutating func directive(_ statement: Statement) {
+        let name = statement.words[0].text
+        do throws(SyntaxFailure) {
+            switch name {
+            case ".if":
+                let value = conditionals.isActive ? try condition(statement) : false
+                guard conditionals.levels.count < ConditionalStack.depthLimit else {
+                    throw SyntaxFailure("'.if' nests too deep", at: statement.range(0))
+                }
+                conditionals.open(value, at: statement.range)
+            case ".elif":
+                let value = conditionals.isWaiting ? try condition(statement) : false
+                guard conditionals.otherwise(value, isElse: false) else { throw Self.lone(statement) }
+            case ".else":
+                try Self.nothingBehind(statement)
+                guard conditionals.otherwise(true, isElse: true) else { throw Self.lone(statement) }
+            case ".endif":
+                try Self.nothingBehind(statement)
+                guard conditionals.close() else { throw Self.lone(statement) }
+            default:
+                guard conditionals.isActive else { return }
+                try message(statement)
+            }
+        } catch {
+            parser.report(error)
+            // The block is skipped, and its '.endif' finds its '.if'.
+            if name == ".if" { conditionals.open(false, at: statement.range) }
+        }
+    }
+
+    private static func lone(_ statement: Statement) -> SyntaxFailure {
+        let name = statement.words[0].text
+        return SyntaxFailure(
+            "unexpected '\(name)'", at: statement.range(0),
+            help: name == ".endif" ? "there is no '.if' for it" : "it stands behind an '.if', before its '.else'")
+    }
+
+    private static func nothingBehind(_ statement: Statement) throws(SyntaxFailure) {
+        guard statement.words.count > 1 else { return }
+        throw SyntaxFailure(
+            "unexpected argument '\(statement.words[1].text)' to '\(statement.words[0].text)'", at: statement.range(1))
+    }
+
+    private func message(_ statement: Statement) throws(SyntaxFailure) {
+        let text = statement.words.dropFirst().map(\.text).joined(separator: " ")
+        switch statement.words[0].text {
+        case ".alert": parser.report(.error, text, at: statement.range)
+        case ".warning": parser.report(.warning, text, at: statement.range)
+        case ".notice": parser.report(.notice, text, at: statement.range)
+        case ".diag": parser.report(.diag, text, at: statement.range)
+        default:
+            let name = statement.words[0].text
+            throw SyntaxFailure(
+                "unknown directive '\(name)'", at: statement.range(0),
+                help: Suggestions.help(for: name, among: Self.directives)
+                    ?? "there are " + Self.directives.joined(separator: ", "))
+        }
+    }
+
+    private func condition(_ statement: Statement) throws(SyntaxFailure) -> Bool {
+        let text = statement.words.dropFirst().map(\.text).joined(separator: " ")
+        let names = parser.scope
+        let evaluator = ConditionEvaluator(
+            features: parser.caller.features, enabledOptions: parser.caller.enabledOptions,
+            dialectVersion: parser.caller.dialectVersion, openSSLVersion: parser.caller.openSSLVersion,
+            isDefined: { names.value($0) != nil })
+        do { return try evaluator.evaluate(text) } catch {
+            throw SyntaxFailure(error.message, at: range(statement, error.offset), help: error.help)
+        }
+    }
+
+    /// The place in the file of an offset into the joined words.
+    private func range(_ statement: Statement, _ offset: Int) -> SourceRange {
+        var start = 0
+        for index in statement.words.indices.dropFirst() {
+            let end = start + statement.words[index].bytes.count
+            if offset < end { return statement.range(index, bytes: (offset - start)..<(offset - start + 1)) }
+            start = end + 1
+        }
+        return statement.range(statement.words.count - 1)
+    }
+}

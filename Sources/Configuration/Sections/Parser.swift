@@ -1,0 +1,240 @@
+/// Reads statements into a tree. One parser serves one run over all files; it is used by one thread.
+final class Parser {
+    /// What the lines that come now belong to.
+    enum Section: Equatable {
+        /// Before the first section of a file.
+        case none
+        case global
+        case defaults
+        case proxy
+        /// A section that could not be opened: its lines are passed over.
+        case skipped
+    }
+
+    var tree = ConfigurationTree()
+    private(set) var diagnostics: [Diagnostic] = []
+    var scope: EnvironmentScope
+    let caller: ConfigurationLoader.Environment
+
+    var section = Section.none
+    /// The proxy or defaults section that is being read.
+    var draft = ProxySection(kind: .listen, name: "")
+    /// The name for `.SECTION`.
+    var sectionName = ""
+    var pathRule = PathRule.current
+    /// How far `defaults` sections were used, to warn about mixed uses.
+    var defaultsUses: [Int: DefaultsUse] = [:]
+    /// What `unix-bind` hands down to unix sockets.
+    var unixBind = UnixBindDefaults()
+
+    /// No more than this many messages in one run.
+    static let diagnosticLimit = 500
+
+    /// How a `defaults` section came into use.
+    struct DefaultsUse {
+        var explicit: SourceRange?
+        var implicit: SourceRange?
+    }
+
+    /// `default-path`: where relative names of files start.
+    enum PathRule: Equatable {
+        case current, config, parent
+        case origin(String)
+    }
+
+    init(caller: ConfigurationLoader.Environment) {
+        self.caller = caller
+        scope = EnvironmentScope(variables: caller.variables, inherits: caller.inheritsProcessEnvironment)
+    }
+
+    /// Sections in which something was wrong: what they lack may be what was refused.
+    private(set) var brokenSections: Set<SourceRange> = []
+    private(set) var areDefaultsBroken = false
+
+    // MARK: Messages
+
+    func report(
+        _ severity: Diagnostic.Severity, _ message: String, at range: SourceRange, help: String? = nil
+    ) {
+        if severity == .error {
+            if section == .proxy { brokenSections.insert(draft.range) }
+            if section == .defaults { areDefaultsBroken = true }
+        }
+        guard diagnostics.count <= Self.diagnosticLimit else { return }
+        if diagnostics.count == Self.diagnosticLimit {
+            diagnostics.append(Diagnostic(severity: .error, range: range, message: "too many messages: giving up"))
+            return
+        }
+        diagnostics.append(Diagnostic(severity: severity, range: range, message: message, help: help))
+    }
+
+    func report(_ failure: SyntaxFailure) { report(.error, failure.message, at: failure.range, help: failure.help) }
+
+    func warn(_ failure: SyntaxFailure) { report(.warning, failure.message, at: failure.range, help: failure.help) }
+
+    // MARK: Statements
+
+    /// Reads one statement that is not a directive.
+    func read(_ statement: Statement) {
+        do {
+            if try openSection(statement) { return }
+            try readKeyword(statement)
+        } catch {
+            report(error)
+        }
+    }
+
+    /// The name of the section for messages: its type.
+    var sectionTitle: String {
+        switch section {
+        case .none, .skipped: ""
+        case .global: "global"
+        case .defaults: "defaults"
+        case .proxy: draft.kind.rawValue
+        }
+    }
+
+    private var place: KeywordPlaces {
+        switch section {
+        case .none, .skipped: []
+        case .global: .global
+        case .defaults: .defaults
+        case .proxy:
+            switch draft.kind {
+            case .frontend: .frontend
+            case .listen: .listen
+            case .backend: .backend
+            }
+        }
+    }
+
+    private func readKeyword(_ statement: Statement) throws(SyntaxFailure) {
+        switch section {
+        case .skipped:
+            return
+        case .none:
+            section = .skipped
+            throw SyntaxFailure(
+                "unknown keyword '\(statement.words[0].text)' outside of a section", at: statement.range(0),
+                help: Suggestions.help(for: statement.words[0].text, among: Self.sectionNames)
+                    ?? "a file starts with a section such as 'global' or 'defaults'")
+        case .global, .defaults, .proxy:
+            break
+        }
+        var first = 0
+        var isNegated = false
+        if let prefix = statement.words.first?.text, prefix == "no" || prefix == "default" {
+            guard statement.words.count > 1 else {
+                throw SyntaxFailure("'\(prefix)' expects a keyword", at: statement.range(0))
+            }
+            // The flags of `option` are off by default, so that `default` says the same as `no`.
+            if prefix == "default", statement.words[1].text != "option" {
+                throw SyntaxFailure("'default' can only stand before an option", at: statement.range(0))
+            }
+            isNegated = true
+            first = 1
+        }
+        guard let keyword = KeywordTable.find(statement, from: first, inGlobal: section == .global) else {
+            throw unknownKeyword(statement, first)
+        }
+        let length = keyword.name.split(separator: " ").count
+        let call = KeywordCall(
+            statement: statement, name: keyword.name, first: first + length, isNegated: isNegated)
+        if isNegated, !keyword.canBeNegated {
+            throw SyntaxFailure(
+                "'\(keyword.name)' cannot be negated", at: statement.range(0),
+                help: "'no' is for 'log' and for most options")
+        }
+        guard try isPlaced(keyword, call) else { return }
+        try checkCount(keyword, call)
+        try keyword.apply(self, call)
+    }
+
+    /// Whether the keyword counts here. A proxy that lacks the side it concerns gets a warning, as in HAProxy.
+    private func isPlaced(_ keyword: Keyword, _ call: KeywordCall) throws(SyntaxFailure) -> Bool {
+        if keyword.places.contains(place) { return true }
+        let range = call.statement.range(from: 0, through: max(call.first - 1, 0))
+        guard section == .proxy, keyword.places.contains(.listen) else {
+            throw SyntaxFailure("'\(keyword.name)' is not allowed in section '\(sectionTitle)'", at: range)
+        }
+        let lacking = draft.kind == .frontend ? "backend" : "frontend"
+        var help: String?
+        if keyword.name == "maxconn" { help = "servers have a 'maxconn' of their own" }
+        if keyword.isStrict {
+            throw SyntaxFailure(
+                "'\(keyword.name)' is not allowed: \(draft.kind.rawValue) '\(draft.name)' has no \(lacking) side",
+                at: range)
+        }
+        report(
+            .warning,
+            "'\(keyword.name)' ignored: \(draft.kind.rawValue) '\(draft.name)' has no \(lacking) side", at: range,
+            help: help)
+        return false
+    }
+
+    private func checkCount(_ keyword: Keyword, _ call: KeywordCall) throws(SyntaxFailure) {
+        if call.isNegated, call.count == 0 { return }
+        if call.count < keyword.argumentCount.lowerBound {
+            throw SyntaxFailure(
+                "'\(keyword.name)' expects \(keyword.arguments)",
+                at: call.statement.range(from: 0, through: call.statement.words.count - 1))
+        }
+        if call.count > keyword.argumentCount.upperBound {
+            try call.nothing(from: keyword.argumentCount.upperBound)
+        }
+    }
+
+    /// The message for a keyword that no table has.
+    private func unknownKeyword(_ statement: Statement, _ first: Int) -> SyntaxFailure {
+        let isGlobal = section == .global
+        let words = statement.words[first...].map(\.text)
+        let one = words[0]
+        let two = words.count > 1 ? one + " " + words[1] : one
+        let families = KeywordTable.families(inGlobal: isGlobal)
+        let known = isGlobal ? KnownKeywords.global : KnownKeywords.proxy
+        let last = families.contains(one) && words.count > 1 ? first + 1 : first
+        let range = statement.range(from: first, through: last)
+        if let replacement = KnownKeywords.obsolete[one] {
+            return SyntaxFailure("'\(one)' is no longer supported", at: range, help: "use '\(replacement)'")
+        }
+        for name in [two, one] where known.contains(name) {
+            return .unsupported("keyword '\(name)'", at: range)
+        }
+        if families.contains(one) {
+            // `timeout` and `option` and kin: the second word is the one that is wrong.
+            let names = KeywordTable.names(inGlobal: isGlobal, at: place).filter { $0.hasPrefix(one + " ") }
+            if words.count == 1 {
+                let seconds = names.map { String($0.dropFirst(one.utf8.count + 1)) }
+                return SyntaxFailure(
+                    "'\(one)' expects a word behind it", at: range, help: "such as " + seconds.joined(separator: ", "))
+            }
+            return SyntaxFailure(
+                "unknown keyword '\(two)' in section '\(sectionTitle)'", at: range,
+                help: Suggestions.help(for: two, among: names))
+        }
+        var candidates = KeywordTable.names(inGlobal: isGlobal, at: place).map { name in
+            name.contains(" ") ? String(name.prefix { $0 != " " }) : name
+        }
+        candidates += Self.sectionNames
+        var help = Suggestions.help(for: one, among: candidates)
+        if help == nil, KeywordTable.find(statement, from: first, inGlobal: !isGlobal) != nil {
+            help = isGlobal ? "this keyword belongs into a proxy" : "this keyword belongs into 'global'"
+        }
+        return SyntaxFailure("unknown keyword '\(one)' in section '\(sectionTitle)'", at: range, help: help)
+    }
+
+    // MARK: Files that keywords name
+
+    /// A file name as `default-path` has it.
+    func resolve(_ path: String, of statement: Statement) -> String {
+        guard !path.hasPrefix("/") else { return path }
+        switch pathRule {
+        case .current: return path
+        case .origin(let directory): return directory + "/" + path
+        case .config, .parent:
+            guard statement.file >= 0, Int(statement.file) < tree.files.count else { return path }
+            let directory = FileReader.directory(of: tree.files[Int(statement.file)].name)
+            return directory + (pathRule == .parent ? "/../" : "/") + path
+        }
+    }
+}

@@ -1,0 +1,265 @@
+/// What can be said only when all files are read: names, modes, identifiers, and what looks wrong.
+extension Parser {
+    func resolve() {
+        checkDefaultsUses()
+        checkNames()
+        for index in tree.proxies.indices {
+            resolveLogs(index)
+            resolveBackends(index)
+        }
+        assignIdentifiers()
+        for proxy in tree.proxies { checkServers(proxy) }
+        checkBinds()
+        for proxy in tree.proxies where !proxy.settings.isDisabled {
+            if !areDefaultsBroken, !brokenSections.contains(proxy.range) { checkTimeouts(proxy) }
+            checkModeDependent(proxy)
+        }
+        for index in tree.proxies.indices { adaptToMode(index) }
+    }
+
+    // MARK: Names
+
+    private func checkDefaultsUses() {
+        for (index, use) in defaultsUses.sorted(by: { $0.key < $1.key }) {
+            guard let explicit = use.explicit, use.implicit != nil else { continue }
+            let line = use.implicit?.line ?? 0
+            report(
+                .warning,
+                "'defaults' section '\(tree.defaults[index].name)' is named here, and used without a name on line "
+                    + "\(line)",
+                at: explicit, help: "name the 'defaults' of every section, or of none")
+        }
+    }
+
+    private func checkNames() {
+        var frontends: [String: SourceRange] = [:]
+        var backends: [String: SourceRange] = [:]
+        for proxy in tree.proxies where !proxy.name.isEmpty {
+            var earlier: SourceRange?
+            if proxy.kind.hasFrontend { earlier = frontends.updateValue(proxy.range, forKey: proxy.name) }
+            if proxy.kind.hasBackend {
+                earlier = backends.updateValue(proxy.range, forKey: proxy.name) ?? earlier
+            }
+            if let earlier {
+                report(
+                    .error, "\(proxy.kind.rawValue) '\(proxy.name)' has the name of another proxy \(place(earlier))",
+                    at: proxy.range)
+            }
+        }
+    }
+
+    /// "on line 4", with the file's name where there are several.
+    private func place(_ range: SourceRange) -> String {
+        guard tree.files.count > 1, range.file >= 0, Int(range.file) < tree.files.count else {
+            return "on line \(range.line)"
+        }
+        return "in \(tree.files[Int(range.file)].name), line \(range.line)"
+    }
+
+    private func resolveLogs(_ index: Int) {
+        guard tree.proxies[index].settings.usesGlobalLog else { return }
+        tree.proxies[index].settings.logTargets = tree.global.logTargets + tree.proxies[index].settings.logTargets
+    }
+
+    private func resolveBackends(_ index: Int) {
+        let proxy = tree.proxies[index]
+        guard proxy.kind.hasFrontend else { return }
+        if let name = proxy.settings.defaultBackendName {
+            tree.proxies[index].defaultBackend = backend(
+                name, from: proxy, keyword: "default_backend", at: proxy.settings.defaultBackendRange)
+        }
+        for rule in proxy.useBackends.indices {
+            var range = proxy.useBackends[rule].range
+            range.columnEnd = max(range.columnEnd, range.columnStart + 1)
+            if let found = backend(proxy.useBackends[rule].name, from: proxy, keyword: "use_backend", at: range) {
+                tree.proxies[index].useBackends[rule].backend = found
+            }
+        }
+        // What stands behind a rule without a condition is never reached.
+        if let last = proxy.useBackends.firstIndex(where: { $0.condition == nil }) {
+            for rule in proxy.useBackends[(last + 1)...] {
+                report(
+                    .warning,
+                    "this 'use_backend' is never reached: line \(proxy.useBackends[last].range.line) has no "
+                        + "condition", at: rule.range)
+            }
+        }
+    }
+
+    private func backend(
+        _ name: String, from proxy: ProxySection, keyword: String, at range: SourceRange
+    ) -> Int? {
+        guard let found = tree.proxies.firstIndex(where: { $0.kind.hasBackend && $0.name == name }) else {
+            let isFrontend = tree.proxies.contains { $0.name == name }
+            report(
+                .error,
+                isFrontend
+                    ? "'\(keyword)' of \(proxy.kind.rawValue) '\(proxy.name)': '\(name)' is a frontend"
+                    : "'\(keyword)' of \(proxy.kind.rawValue) '\(proxy.name)': there is no backend '\(name)'",
+                at: range,
+                help: Suggestions.help(for: name, among: tree.proxies.filter { $0.kind.hasBackend }.map(\.name)))
+            return nil
+        }
+        let target = tree.proxies[found]
+        switch (proxy.settings.mode, target.settings.mode) {
+        case (.http, .tcp):
+            report(
+                .error,
+                "http \(proxy.kind.rawValue) '\(proxy.name)' cannot use tcp \(target.kind.rawValue) '\(name)'",
+                at: range, help: "both need the same 'mode'")
+        case (.tcp, .http):
+            report(
+                .unsupported("an http backend ('\(name)') behind a tcp frontend ('\(proxy.name)')", at: range))
+        case (.tcp, .tcp), (.http, .http):
+            break
+        }
+        return found
+    }
+
+    // MARK: Identifiers
+
+    private func assignIdentifiers() {
+        var used: [Int: SourceRange] = [:]
+        for proxy in tree.proxies where proxy.id != 0 {
+            if let earlier = used.updateValue(proxy.range, forKey: proxy.id) {
+                report(.error, "id \(proxy.id) is the id of another proxy \(place(earlier))", at: proxy.range)
+            }
+        }
+        var next = 1
+        for index in tree.proxies.indices {
+            assignServerIdentifiers(index)
+            guard tree.proxies[index].id == 0 else { continue }
+            while used[next] != nil { next += 1 }
+            tree.proxies[index].id = next
+            next += 1
+        }
+    }
+
+    private func assignServerIdentifiers(_ proxy: Int) {
+        var used: [Int: SourceRange] = [:]
+        for server in tree.proxies[proxy].servers where server.id != 0 {
+            if let earlier = used.updateValue(server.range, forKey: server.id) {
+                report(.error, "id \(server.id) is the id of another server \(place(earlier))", at: server.range)
+            }
+        }
+        var next = 1
+        for index in tree.proxies[proxy].servers.indices where tree.proxies[proxy].servers[index].id == 0 {
+            while used[next] != nil { next += 1 }
+            tree.proxies[proxy].servers[index].id = next
+            next += 1
+        }
+    }
+
+    private func checkServers(_ proxy: ProxySection) {
+        var names: [String: SourceRange] = [:]
+        for server in proxy.servers {
+            if let earlier = names.updateValue(server.range, forKey: server.name) {
+                report(
+                    .error,
+                    "\(proxy.kind.rawValue) '\(proxy.name)' has another server named '\(server.name)' "
+                        + place(earlier), at: server.range)
+            }
+            if server.settings.minconn > server.settings.maxconn, server.settings.maxconn > 0 {
+                report(
+                    .warning,
+                    "server '\(server.name)': minconn \(server.settings.minconn) is above maxconn "
+                        + "\(server.settings.maxconn)", at: server.range)
+            }
+        }
+    }
+
+    // MARK: Listeners
+
+    private func checkBinds() {
+        var seen: [AddressSpec: SourceRange] = [:]
+        var names: [Int: SourceRange] = [:]
+        for proxy in tree.proxies where !proxy.settings.isDisabled {
+            names.removeAll()
+            for bind in proxy.binds {
+                if let id = bind.settings.id, let earlier = names.updateValue(bind.range, forKey: id) {
+                    report(.error, "id \(id) is the id of another 'bind' \(place(earlier))", at: bind.range)
+                }
+                for address in bind.addresses {
+                    var key = address
+                    key.range = .none
+                    if let earlier = seen.updateValue(bind.range, forKey: key), bind.settings.threads == nil {
+                        report(
+                            .warning, "this address is bound already \(place(earlier))",
+                            at: address.range == .none ? bind.range : address.range)
+                    }
+                }
+            }
+            if proxy.kind.hasFrontend, proxy.binds.isEmpty, !brokenSections.contains(proxy.range) {
+                report(
+                    .warning, "\(proxy.kind.rawValue) '\(proxy.name)' has no 'bind' line", at: proxy.range,
+                    help: "declare it as a 'backend' if that is what it is")
+            }
+        }
+    }
+
+    // MARK: What looks wrong
+
+    private func checkTimeouts(_ proxy: ProxySection) {
+        let timeouts = proxy.settings.timeouts
+        var missing: [String] = []
+        if proxy.kind.hasFrontend, !proxy.binds.isEmpty, timeouts.clientMilliseconds == nil { missing.append("client") }
+        if proxy.kind.hasBackend, !proxy.servers.isEmpty {
+            if timeouts.connectMilliseconds == nil { missing.append("connect") }
+            if timeouts.serverMilliseconds == nil { missing.append("server") }
+        }
+        guard !missing.isEmpty else { return }
+        report(
+            .warning,
+            "missing timeouts for \(proxy.kind.rawValue) '\(proxy.name)': "
+                + missing.joined(separator: ", "), at: proxy.range,
+            help: "without them, connections that no one uses may stay for ever; set "
+                + missing.map { "'timeout \($0)'" }.joined(separator: ", "))
+    }
+
+    private func checkModeDependent(_ proxy: ProxySection) {
+        let settings = proxy.settings
+        guard settings.mode == .tcp else { return }
+        if settings.forwardFor != nil {
+            report(
+                .warning,
+                "'option forwardfor' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
+                    + "'mode http'", at: proxy.range)
+        }
+        let usesHTTP = proxy.useBackends.contains { rule in
+            rule.condition.map { condition in
+                condition.alternatives.contains { $0.contains { needsHTTP($0, in: proxy) } }
+            } ?? false
+        }
+        if usesHTTP {
+            report(
+                .warning,
+                "conditions of \(proxy.kind.rawValue) '\(proxy.name)' ask for parts of a request, and never "
+                    + "match in 'mode tcp'", at: proxy.range)
+        }
+        if proxy.kind.hasFrontend, settings.logFormat == .http || settings.logFormat == .httpCLF {
+            report(
+                .warning,
+                "'option httplog' cannot be used by \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
+                    + "'mode http': falling back to 'option tcplog'",
+                at: settings.logFormatRange == .none ? proxy.range : settings.logFormatRange)
+        }
+    }
+
+    private func needsHTTP(_ term: ACLTerm, in proxy: ProxySection) -> Bool {
+        let expressions: [ACLExpression]
+        switch term.test {
+        case .anonymous(let expression): expressions = [expression]
+        case .named(let index): expressions = proxy.acls[index].expressions
+        }
+        return expressions.contains { expression in
+            FetchTable.fetches.contains { $0.fetch == expression.call.fetch && $0.layer == .httpRequest }
+        }
+    }
+
+    private func adaptToMode(_ index: Int) {
+        guard tree.proxies[index].settings.mode == .tcp else { return }
+        let format = tree.proxies[index].settings.logFormat
+        if format == .http || format == .httpCLF { tree.proxies[index].settings.logFormat = .tcp }
+        tree.proxies[index].settings.forwardFor = nil
+    }
+}
