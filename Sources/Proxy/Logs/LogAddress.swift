@@ -92,3 +92,15 @@ public struct LogAddress: Sendable, Equatable {
         }
     }
 }
+
+extension LogAddress {
+    /// The address as sockets have it; the unspecified one for a unix socket.
+    var socketAddress: SocketAddress {
+        switch kind {
+        case .ipv4:
+            return SocketAddress(ipv4: UInt32(truncatingIfNeeded: low), port: UInt16(truncatingIfNeeded: number))
+        case .ipv6: return SocketAddress(ipv6: high, low, port: UInt16(truncatingIfNeeded: number))
+        case .unknown, .unix: return SocketAddress()
+        }
+    }
+}

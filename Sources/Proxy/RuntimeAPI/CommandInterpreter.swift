@@ -1,0 +1,114 @@
+import Configuration
+import Engine
+
+/// One session of the runtime API without its socket: bytes of commands in, bytes of answers out.
+///
+/// In non-interactive mode one line is served (and what else has already arrived), then the session is over; `prompt`
+/// makes it interactive (management guide, section 9.3).
+final class CommandInterpreter {
+    /// What `advance` came to.
+    enum Progress: Equatable {
+        /// Something was answered, or there is more to do: call again once the output is sent.
+        case working
+        /// A further line is needed.
+        case needsInput
+        /// The session is over once the output is sent.
+        case finished
+    }
+
+    let state: CommandState
+    private let table: CommandTable
+    private let context: RuntimeContext
+    private let worker: Worker?
+    private var input: [UInt8] = []
+    private var inputStart = 0
+    private var hasEnded = false
+    /// The commands of the current line that are still to be run, the next one last.
+    private var pending: [[String]] = []
+    private var dump: CommandDump?
+    private var hasServedLine = false
+
+    /// The longest line, and so the most input that is kept.
+    static let lineLimitBytes = 16384
+
+    init(level: AccessLevel, table: CommandTable = .standard, context: RuntimeContext, worker: Worker? = nil) {
+        self.worker = worker
+        state = CommandState(level: level)
+        self.table = table
+        self.context = context
+    }
+
+    /// Bytes that may be given now.
+    var room: Int { max(0, CommandInterpreter.lineLimitBytes - (input.count - inputStart)) }
+
+    /// Takes bytes of the client; no more than `room`.
+    func receive(_ bytes: some Collection<UInt8>) {
+        if inputStart == input.count {
+            input.removeAll(keepingCapacity: true)
+            inputStart = 0
+        } else if inputStart > CommandInterpreter.lineLimitBytes {
+            input.removeFirst(inputStart)
+            inputStart = 0
+        }
+        input.append(contentsOf: bytes)
+    }
+
+    /// The client will send nothing more.
+    func end() { hasEnded = true }
+
+    /// Does the next piece of work: a command, or a piece of a long answer.
+    func advance(into output: inout CommandOutput) -> Progress {
+        if let current = dump {
+            if current.next(into: &output) { return .working }
+            dump = nil
+            endCommand(into: &output)
+            return .working
+        }
+        if state.isQuitting { return .finished }
+        if let words = pending.popLast() {
+            run(words, into: &output)
+            return .working
+        }
+        // A line was served, and nothing holds the session open any longer.
+        if hasServedLine && !state.isInteractive && !hasLine { return .finished }
+        if let line = takeLine() {
+            pending = CommandParser.parse(line).reversed()
+            hasServedLine = true
+            return .working
+        }
+        if hasEnded { return .finished }
+        if room == 0 {
+            output.line("The command line is too long.")
+            state.isQuitting = true
+            return .working
+        }
+        return .needsInput
+    }
+
+    private func run(_ words: [String], into output: inout CommandOutput) {
+        switch table.run(words, state: state, context: context, worker: worker) {
+        case .text(let text): output.append(text)
+        case .denied: output.line("Permission denied")
+        case .dump(let dump):
+            self.dump = dump
+            return
+        case .nothing: return
+        }
+        endCommand(into: &output)
+    }
+
+    /// An empty line ends the answer of each command.
+    private func endCommand(into output: inout CommandOutput) {
+        output.append("\n")
+        if state.isInteractive { output.append("> ") }
+    }
+
+    private var hasLine: Bool { input[inputStart...].contains(UInt8(ascii: "\n")) }
+
+    private func takeLine() -> ArraySlice<UInt8>? {
+        guard let end = input[inputStart...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let line = input[inputStart..<end]
+        inputStart = end + 1
+        return line
+    }
+}
