@@ -68,7 +68,7 @@ public final class Logger: Sendable {
     }
 
     /// Logs a session or a request, unless an option leaves it out (manual, sections 8.2.2, 8.2.3 and 8.3).
-    public func emit(_ record: borrowing LogRecord, on writer: LogWriter, at microseconds: Int64) {
+    public func ended(_ record: borrowing LogRecord, on writer: LogWriter, at microseconds: Int64) {
         guard isEnabled, format != .plain else { return }
         if options.contains(.dontLogNull) && record.isNull && !record.isEarly { return }
         let isNormal = record.isNormal
