@@ -6,10 +6,9 @@ import Testing
 @Suite struct CorpusTests {
     /// The inputs of a folder of Fuzz/corpus, by name.
     private func corpus(_ folder: String) -> [(name: String, bytes: [UInt8])] {
-        let root = "\(#filePath)".split(separator: "/", omittingEmptySubsequences: false).dropLast(3).joined(
-            separator: "/")
+        let parts = "\(#filePath)".split(separator: "/", omittingEmptySubsequences: false)
+        let root = parts.dropLast(3).joined(separator: "/")
         let path = "\(root)/Fuzz/corpus/\(folder)"
-        // SAFETY: the directory stream is used by this function only, and entries are read before the next call of readdir.
         guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
         var inputs: [(name: String, bytes: [UInt8])] = []

@@ -10,7 +10,7 @@ extension HeadScanner {
             position += 1
             return .go(found == 0x0D ? .leadingLF : .leading)
         }
-        unsafe head.state.pointee.startOffset = UInt32(truncatingIfNeeded: position)
+        unsafe state.pointee.startOffset = UInt32(truncatingIfNeeded: position)
         setMark(position)
         return .go(.method)
     }
@@ -20,8 +20,8 @@ extension HeadScanner {
         guard position < end else { return .starved }
         guard byte(position) == 0x20, position > mark else { return .fail(.badMethod, position) }
         let token = slice(mark, position)
-        unsafe head.state.pointee.method = token
-        unsafe head.state.pointee.methodKind = HTTPMethod(
+        unsafe state.pointee.method = token
+        unsafe state.pointee.methodKind = HTTPMethod(
             token: Span(_unsafeStart: bytes + mark, count: position - mark))
         position += 1
         setMark(position)
@@ -36,7 +36,7 @@ extension HeadScanner {
         guard position < end else { return .starved }
         switch byte(position) {
         case 0x20 where position > mark:
-            unsafe head.state.pointee.target = slice(mark, position)
+            unsafe state.pointee.target = slice(mark, position)
             position += 1
             setMark(position)
             return .go(.requestVersion)
@@ -81,10 +81,13 @@ extension HeadScanner {
     /// 2.5).
     private func noteVersion() -> HTTPParseError.Kind? {
         let version = HTTPVersion(major: byte(mark + 5) &- 0x30, minor: byte(mark + 7) &- 0x30)
-        unsafe head.state.pointee.version = version
+        unsafe state.pointee.version = version
         if version.major == 1 { return nil }
         let isPreface =
-            version.major == 2 && head.span(head.methodSlice).equals("PRI") && head.span(head.targetSlice).equals("*")
+            unsafe version.major == 2
+            && head._withUnsafeGuaranteedRef {
+                $0.span($0.methodSlice).equals("PRI") && $0.span($0.targetSlice).equals("*")
+            }
         return isPreface ? .http2Preface : .unsupportedVersion
     }
 
@@ -99,7 +102,7 @@ extension HeadScanner {
                 continue
             }
             let code = (0..<3).reduce(UInt16(0)) { $0 * 10 + UInt16(byte(mark + $1) &- 0x30) }
-            unsafe head.state.pointee.status = code
+            unsafe state.pointee.status = code
             if found == 0x20 {
                 setMark(position)
                 return .go(.reason)
@@ -113,7 +116,7 @@ extension HeadScanner {
     mutating func reason() -> Step {
         while position < end && HTTPCharacters.isFieldByte(byte(position)) { position += 1 }
         guard position < end else { return .starved }
-        unsafe head.state.pointee.reason = slice(mark, position)
+        unsafe state.pointee.reason = slice(mark, position)
         position += 1
         return endOfStartLine(byte(position - 1), or: .badReason)
     }
@@ -122,7 +125,7 @@ extension HeadScanner {
         switch found {
         case 0x0D: return .go(.startLF)
         case 0x0A:
-            unsafe head.state.pointee.framing.insert(.bareLF)
+            unsafe state.pointee.framing.insert(.bareLF)
             return .go(.lineStart)
         default: return .fail(kind, position - 1)
         }

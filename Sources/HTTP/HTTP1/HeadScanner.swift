@@ -6,7 +6,8 @@
 /// whatever came.
 //
 // SAFETY: `bytes` covers `end` readable bytes during a call of `run`, and every access is guarded by `position < end`
-// or lies before `position`; the head's state is initialized for the life of the head; a field's entry is written only
+// or lies before `position`; the head lives during the call, and its
+// state is initialized as long; a field's entry is written only
 // below the capacity of the index.
 @safe
 struct HeadScanner {
@@ -19,7 +20,9 @@ struct HeadScanner {
 
     let bytes: UnsafePointer<UInt8>
     let end: Int
-    let head: MessageHead
+    /// Not counted: the caller of the parser holds the head during the call.
+    let head: Unmanaged<MessageHead>
+    let state: UnsafeMutablePointer<HeadState>
     let limits: HTTPLimits
     var position: Int
 
@@ -28,9 +31,10 @@ struct HeadScanner {
         unsafe bytes =
             buffer.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? UnsafePointer(bitPattern: 1).unsafelyUnwrapped
         end = min(buffer.count, limits.headBytes)
-        self.head = head
+        unsafe self.head = Unmanaged.passUnretained(head)
+        unsafe state = head.state
         self.limits = limits
-        position = unsafe Int(head.state.pointee.position)
+        position = unsafe Int(state.pointee.position)
     }
 
     /// Scans on until the head is complete, refused, or out of bytes.
@@ -39,8 +43,8 @@ struct HeadScanner {
         while true {
             switch step(phase) {
             case .go(.complete):
-                unsafe head.state.pointee.phase = .complete
-                unsafe head.state.pointee.headLength = UInt32(position)
+                unsafe state.pointee.phase = .complete
+                unsafe state.pointee.headLength = UInt32(position)
                 return .complete(headLength: position)
             case .go(let next):
                 phase = next
@@ -48,8 +52,8 @@ struct HeadScanner {
                 if end >= limits.headBytes {
                     return fail(phase.isInTarget ? .targetTooLong : .headTooLarge, at: end)
                 }
-                unsafe head.state.pointee.phase = phase
-                unsafe head.state.pointee.position = UInt32(position)
+                unsafe state.pointee.phase = phase
+                unsafe state.pointee.position = UInt32(position)
                 return .needMore
             case .fail(let kind, let place):
                 return fail(kind, at: place)
@@ -59,8 +63,8 @@ struct HeadScanner {
 
     private func fail(_ kind: HTTPParseError.Kind, at place: Int) -> HeadParseResult {
         let error = HTTPParseError(kind, at: place)
-        unsafe head.state.pointee.phase = .failed
-        unsafe head.state.pointee.error = error
+        unsafe state.pointee.phase = .failed
+        unsafe state.pointee.error = error
         return .failed(error)
     }
 
@@ -98,10 +102,10 @@ struct HeadScanner {
 
     /// Keeps where the current element began.
     @inline(__always)
-    func setMark(_ place: Int) { unsafe head.state.pointee.mark = UInt32(truncatingIfNeeded: place) }
+    func setMark(_ place: Int) { unsafe state.pointee.mark = UInt32(truncatingIfNeeded: place) }
 
     @inline(__always)
-    var mark: Int { unsafe Int(head.state.pointee.mark) }
+    var mark: Int { unsafe Int(state.pointee.mark) }
 
     @inline(__always)
     func slice(_ start: Int, _ end: Int) -> HeadSlice {
@@ -128,13 +132,13 @@ struct HeadScanner {
             return .go(.endLF)
         case 0x0A:
             position += 1
-            unsafe head.state.pointee.framing.insert(.bareLF)
+            unsafe state.pointee.framing.insert(.bareLF)
             return .go(.complete)
         case 0x20, 0x09:
             // Refused, as RFC 9112 section 5.2 allows: two parsers that disagree on a fold disagree on the message.
             return .fail(.obsoleteFolding, position)
         default:
-            unsafe head.state.pointee.nameOffset = UInt32(truncatingIfNeeded: position)
+            unsafe state.pointee.nameOffset = UInt32(truncatingIfNeeded: position)
             return .go(.name)
         }
     }
@@ -144,7 +148,7 @@ struct HeadScanner {
         while index < end && HTTPCharacters.isTokenByte(byte(index)) { index += 1 }
         position = index
         guard index < end else { return .starved }
-        let start = unsafe Int(head.state.pointee.nameOffset)
+        let start = unsafe Int(state.pointee.nameOffset)
         let found = byte(index)
         guard found == UInt8(ascii: ":") else {
             switch found {
@@ -156,7 +160,7 @@ struct HeadScanner {
         let length = index - start
         guard length > 0 else { return .fail(.badFieldName, index) }
         guard length <= Int(UInt16.max) else { return .fail(.headTooLarge, index) }
-        unsafe head.state.pointee.nameLength = UInt16(length)
+        unsafe state.pointee.nameLength = UInt16(length)
         position = index + 1
         return .go(.beforeValue)
     }
@@ -183,7 +187,7 @@ struct HeadScanner {
         case 0x0D:
             return .go(.valueLF)
         case 0x0A:
-            unsafe head.state.pointee.framing.insert(.bareLF)
+            unsafe state.pointee.framing.insert(.bareLF)
             if let fault = addField() { return fault }
             return .go(.lineStart)
         default:
@@ -219,23 +223,25 @@ struct HeadScanner {
         var last = position - 1
         if last > start && byte(last - 1) == 0x0D { last -= 1 }
         while last > start && (byte(last - 1) == 0x20 || byte(last - 1) == 0x09) { last -= 1 }
-        let count = unsafe head.state.pointee.fieldCount
-        let nameOffset = unsafe head.state.pointee.nameOffset
-        guard count < limits.fieldCount, unsafe count < head.state.pointee.fieldCapacity else {
+        let count = unsafe state.pointee.fieldCount
+        let nameOffset = unsafe state.pointee.nameOffset
+        guard count < limits.fieldCount, unsafe count < state.pointee.fieldCapacity else {
             return .fail(.tooManyFields, Int(nameOffset))
         }
-        let nameLength = unsafe head.state.pointee.nameLength
+        let nameLength = unsafe state.pointee.nameLength
         let known = unsafe KnownHeader(
             name: Span(_unsafeStart: bytes + Int(nameOffset), count: Int(nameLength)))
-        unsafe (head.fields + count).initialize(
+        unsafe (head._withUnsafeGuaranteedRef { unsafe $0.fields } + count).initialize(
             to: FieldEntry(
                 nameOffset: nameOffset, nameLength: nameLength, valueOffset: UInt32(truncatingIfNeeded: start),
                 valueLength: UInt32(truncatingIfNeeded: last - start), known: known, flags: []))
-        unsafe head.state.pointee.fieldCount = count + 1
-        unsafe head.state.pointee.present |= 1 << UInt64(known.rawValue)
+        unsafe state.pointee.fieldCount = count + 1
+        unsafe state.pointee.present |= 1 << UInt64(known.rawValue)
         switch known {
         case .contentLength, .transferEncoding, .host:
-            if let kind = head.noteFramingField(count) { return .fail(kind, start) }
+            if let kind = unsafe head._withUnsafeGuaranteedRef({ $0.noteFramingField(count) }) {
+                return .fail(kind, start)
+            }
         default: break
         }
         return nil
