@@ -26,8 +26,10 @@ public enum Limits {
     public static let longestWaitMilliseconds = 60_000
     /// Rounds of a spin on a locked link before the thread gives up its processor.
     public static let spinsBeforeYield = 64
-    /// Pieces that one send gathers.
-    public static let vectorsPerSend = 16
-    /// Receives that one transport makes in one turn.
+    /// Times that one event of a socket receives before other descriptors have their turn.
     public static let receivesPerTurn = 4
+    /// How long a receive waits when there was no memory for it.
+    public static let starvedRetryMilliseconds = 10
+    /// Pieces that one call sends.
+    public static let vectorsPerSend = 16
 }

@@ -34,6 +34,7 @@
 #endif
 
 #include "HostCalls.h"
+#include "ProcessorCount.h"
 #include "KqueueShim.h"
 
 #endif

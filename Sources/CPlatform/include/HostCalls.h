@@ -122,23 +122,23 @@ static inline int host_epoll_ctl(int poller, int operation, int fd, uint32_t eve
 static inline int host_epoll_wait(int poller, struct epoll_event *events, int count, int timeout) {
     HOST_ONCE(int, epoll_wait(poller, events, count, timeout));
 }
-// The struct is packed and its data a union: read through functions.
+// The struct is packed and its data a union: it is read through functions.
 static inline uint64_t host_epoll_token(const struct epoll_event *event) { return event->data.u64; }
 static inline uint32_t host_epoll_events(const struct epoll_event *event) { return event->events; }
 static inline struct epoll_event host_epoll_make(uint32_t events, uint64_t token) {
     struct epoll_event event = {.events = events, .data = {.u64 = token}};
     return event;
 }
-enum {
-    HOST_EPOLL_IN = EPOLLIN,
-    HOST_EPOLL_OUT = EPOLLOUT,
-    HOST_EPOLL_ERR = EPOLLERR,
-    HOST_EPOLL_HUP = EPOLLHUP,
-    HOST_EPOLL_RDHUP = EPOLLRDHUP,
-    HOST_EPOLL_EXCLUSIVE = 1 << 28,
-};
+static const uint32_t HOST_EPOLL_IN = EPOLLIN;
+static const uint32_t HOST_EPOLL_OUT = EPOLLOUT;
+static const uint32_t HOST_EPOLL_ERR = EPOLLERR;
+static const uint32_t HOST_EPOLL_HUP = EPOLLHUP;
+static const uint32_t HOST_EPOLL_RDHUP = EPOLLRDHUP;
+static const uint32_t HOST_EPOLL_EXCLUSIVE = 1u << 28;
 static const uint32_t HOST_EPOLL_ET = 1u << 31;
-enum { HOST_EPOLL_CTL_ADD = EPOLL_CTL_ADD, HOST_EPOLL_CTL_DEL = EPOLL_CTL_DEL, HOST_EPOLL_CTL_MOD = EPOLL_CTL_MOD };
+static const int32_t HOST_EPOLL_CTL_ADD = EPOLL_CTL_ADD;
+static const int32_t HOST_EPOLL_CTL_DEL = EPOLL_CTL_DEL;
+static const int32_t HOST_EPOLL_CTL_MOD = EPOLL_CTL_MOD;
 #endif
 
 static inline int host_poll(struct pollfd *descriptors, uint64_t count, int timeout) {

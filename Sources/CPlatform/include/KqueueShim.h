@@ -50,6 +50,17 @@ int kevent(int queue, const struct kevent *changes, int changeCount, struct keve
 int kqueue_close(int queue);
 #endif
 
+static const int32_t HOST_EVFILT_READ = EVFILT_READ;
+static const int32_t HOST_EVFILT_WRITE = EVFILT_WRITE;
+static const int32_t HOST_EVFILT_USER = EVFILT_USER;
+static const uint32_t HOST_EV_ADD = EV_ADD;
+static const uint32_t HOST_EV_DELETE = EV_DELETE;
+static const uint32_t HOST_EV_CLEAR = EV_CLEAR;
+static const uint32_t HOST_EV_RECEIPT = EV_RECEIPT;
+static const uint32_t HOST_EV_ERROR = EV_ERROR;
+static const uint32_t HOST_EV_EOF = EV_EOF;
+static const uint32_t HOST_NOTE_TRIGGER = NOTE_TRIGGER;
+
 static inline int host_kqueue(void) {
     int queue = kqueue();
     return queue < 0 ? -errno : queue;

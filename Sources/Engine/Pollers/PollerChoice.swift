@@ -1,3 +1,7 @@
+import Base
+import CPlatform
+import Glibc
+
 /// Which pollers may be used.
 public struct PollerChoice: OptionSet, Sendable, Hashable {
     public var rawValue: UInt8
@@ -17,13 +21,62 @@ public struct PollerChoice: OptionSet, Sendable, Hashable {
 public struct PollerReport: Sendable, Hashable {
     public let name: String
     public let preference: Int
-    public let enabled: Bool
-    public let worksHere: Bool
+    /// Not forced off.
+    public let isAllowed: Bool
+    /// The result of its test on this system.
+    public let works: Bool
+}
+
+/// A kind of poller that this build knows.
+struct PollerKind: Sendable {
+    let name: String
+    let preference: Int
+    let choice: PollerChoice
+    let isProcessWide: Bool
+    /// Whether the system offers it at all; what it does not offer is not listed.
+    let isOffered: @Sendable (Kernel) -> Bool
+    /// Whether it works here, for tables of `capacity` numbers; tried once, at start.
+    let test: @Sendable (Kernel, _ capacity: Int) -> Bool
+    /// One instance for each thread.
+    let make: @Sendable (Kernel, _ plan: PollerPlan) throws(SystemError) -> [Poller]
+
+    /// All kinds, by descending preference; of two equal ones the first is preferred.
+    static let all: [PollerKind] = [epoll]
+
+    static let epoll = PollerKind(
+        name: "epoll", preference: 300, choice: .epoll, isProcessWide: false,
+        isOffered: { _ in true },
+        test: { kernel, _ in
+            let number = kernel.epollCreate()
+            guard number >= 0 else { return false }
+            _ = kernel.close(number)
+            return true
+        },
+        make: { kernel, plan throws(SystemError) in
+            var made: [Poller] = []
+            for thread in 0..<plan.threads {
+                made.append(try EpollPoller(kernel, thread: thread, maxEvents: plan.maxEvents))
+            }
+            return made
+        })
+}
+
+/// What a poller needs to know of its group.
+struct PollerPlan: Sendable {
+    var threads: Int
+    var maxEvents: Int
+    /// Numbers that the table covers.
+    var capacity: Int
 }
 
 extension PollerChoice {
-    /// All pollers that this build has, by descending preference, each with the result of its test.
+    /// All pollers that this system has, by descending preference, each with the result of its test.
     public static func reports(allowed: PollerChoice, kernel: Kernel) -> [PollerReport] {
-        []
+        let capacity = WorkerGroup.capacity(of: WorkerGroup.Options(), kernel)
+        return PollerKind.all.filter { $0.isOffered(kernel) }.map {
+            PollerReport(
+                name: $0.name, preference: $0.preference, isAllowed: allowed.contains($0.choice),
+                works: $0.test(kernel, capacity))
+        }
     }
 }

@@ -29,10 +29,25 @@ public struct WakeReason: OptionSet, Hashable, Sendable {
 
 /// A piece of work of one worker, with its place in the run queue and in the timers inside the object.
 ///
-/// All of it belongs to one thread, the worker's.
+/// All of it belongs to one thread, the worker's. A task that is queued or has a timer is kept alive by that.
+// SAFETY: its links are retained references of the queue and the wheel, which alone follow them.
+@safe
 open class LoopTask {
     /// When its timer fires; `.never` when it has none.
     public internal(set) final var deadline = Ticks.never
+
+    // The run queue's.
+    final var nextQueued: Unmanaged<LoopTask>?
+    final var isQueued = false
+    final var reasons: WakeReason = []
+
+    // The timer wheel's.
+    final var nextTimer: Unmanaged<LoopTask>?
+    final var previousTimer: Unmanaged<LoopTask>?
+    /// The slot of the wheel that it is linked in, or -1.
+    final var timerSlot: Int16 = -1
+    /// The instant that its place in the wheel stands for; the deadline may have moved later since.
+    final var armed: UInt64 = 0
 
     public init() {}
 

@@ -1,32 +1,103 @@
 import Base
 import Buffers
+import CPlatform
 
-public final class Worker {
+/// One thread of a group and its loop. Everything here is for its own thread, unless a comment says otherwise.
+///
+/// A turn of the loop: run what is due (timers, run queue, mailbox); serve the ready lists; apply polling updates; wait;
+/// turn reports into handler calls. See `Worker+Loop.swift`.
+public final class Worker: @unchecked Sendable {
+    // SAFETY: Sendable because other threads only touch `mailbox`, `activity` and constants.
+
     public let index: Int
     public unowned let group: WorkerGroup
     public let kernel: Kernel
     public let pool: ChunkPool
-    public private(set) var now = Ticks.zero
-    public private(set) var wallClockMicroseconds: Int64 = 0
     public let activity = Activity()
+    public let table: FDTable
 
-    init(index: Int, group: WorkerGroup, kernel: Kernel, blockSizeBytes: Int) {
+    /// This thread's bit in the masks.
+    @usableFromInline let bit: UInt64
+    @usableFromInline let memory: FDMemory
+    @usableFromInline let registersOnce: Bool
+
+    let poller: Poller
+    let waker: Waker
+    let alarm: Alarm
+    let mailbox: Mailbox
+    let queue = RunQueue()
+    let wheel: TimerWheel
+    let updates = NumberList()
+    let farewells = NumberList64()
+
+    /// The clock, read once in a turn.
+    public internal(set) var now: Ticks
+    /// The local descriptor whose handler is running, or -1.
+    @usableFromInline var serving: Int32 = -1
+    /// Entries in this thread's own ready list.
+    var localReadyCount = 0
+    /// `FDTable.posts` when the last complete scan of the update list began.
+    var postsSeen: UInt64 = 0
+    /// Wall clock of this turn, once somebody has asked for it; 0 before.
+    private var wallClock: Int64 = 0
+
+    init(
+        index: Int, group: WorkerGroup, table: FDTable, poller: Poller, waker: Waker, blockSizeBytes: Int
+    ) {
         self.index = index
         self.group = group
-        self.kernel = kernel
+        self.table = table
+        self.poller = poller
+        self.waker = waker
+        kernel = table.kernel
+        bit = ThreadSet.single(index).bits
+        memory = table.memory
+        registersOnce = poller.registersOnce
+        alarm = table.alarms[index]
+        mailbox = Mailbox(table.mailboxCell(index))
         pool = ChunkPool(blockSizeBytes: blockSizeBytes)
+        now = Ticks(milliseconds: table.kernel.monotonicNanoseconds() / 1_000_000)
+        wheel = TimerWheel(now: now)
     }
 
-    public func insert(_ fd: Int32, _ handler: FDHandler, kind: FDKind, threads: ThreadSet? = nil) {}
-    public func want(_ fd: Int32, _ interest: Interest) {}
-    public func stop(_ fd: Int32, _ interest: Interest) {}
-    public func cannot(_ fd: Int32, _ interest: Interest) {}
-    public func isReady(_ fd: Int32, _ interest: Interest) -> Bool { false }
-    public func isActive(_ fd: Int32, _ interest: Interest) -> Bool { false }
-    public func reportedEvents(_ fd: Int32) -> FDEvents { [] }
-    public func remove(_ fd: Int32, close: Bool = true) {}
-    public func wake(_ task: LoopTask, _ reason: WakeReason = .woken) {}
-    public func schedule(_ task: LoopTask, at deadline: Ticks) {}
-    public func cancel(_ task: LoopTask) {}
-    public func post(_ message: Message, to worker: Int) {}
+    /// The wall clock as of this turn, in microseconds since 1970.
+    public var wallClockMicroseconds: Int64 {
+        if wallClock == 0 { wallClock = kernel.wallClockMicroseconds() }
+        return wallClock
+    }
+
+    func readClock() {
+        let read = Ticks(milliseconds: kernel.monotonicNanoseconds() / 1_000_000)
+        if read > now { now = read }
+        wallClock = 0
+    }
+
+    // MARK: Tasks
+
+    /// Puts a task in the run queue. Woken while it runs, it runs again in the next turn.
+    public func wake(_ task: LoopTask, _ reason: WakeReason = .woken) { queue.put(task, reason) }
+
+    /// Sets, moves or (with `.never`) cancels the timer of a task. Moving it later is a store.
+    public func schedule(_ task: LoopTask, at deadline: Ticks) { wheel.schedule(task, at: deadline) }
+
+    /// Takes a task out of the timers, and out of the run queue.
+    public func cancel(_ task: LoopTask) {
+        wheel.cancel(task)
+        queue.cancel(task)
+    }
+
+    // MARK: Other threads
+
+    /// Sends a message to a worker of the group, and ends its sleep if it sleeps. On this worker's thread.
+    public func post(_ message: Message, to worker: Int) {
+        guard worker >= 0 && worker < group.workers.count else { return }
+        group.workers[worker].mailbox.put(message)
+        activity.add(.messagesSent)
+        if worker != index { table.ring(worker, self) }
+    }
+
+    // MARK: Counters of users
+
+    /// Counts a call of accept, for `show activity`.
+    public func countAccept(found: Bool) { activity.add(found ? .accepts : .acceptsEmpty) }
 }

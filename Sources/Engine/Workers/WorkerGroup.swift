@@ -1,27 +1,134 @@
 import Base
+import Buffers
+import CPlatform
+import Glibc
 
-public final class WorkerGroup {
+/// The worker threads of a process: their table, their poller, and the start and end of their loops.
+public final class WorkerGroup: @unchecked Sendable {
+    // SAFETY: Sendable because everything is constant after init, but for the list of threads, which only the thread
+    // that starts and joins them touches.
+
     public struct Options: Sendable {
+        /// 1 to 64.
         public var threads = 1
+        /// Numbers that the table covers; 0 for the soft limit of the process.
         public var maxDescriptors = 0
+        /// Events that one wait takes.
         public var maxPollEvents = Limits.pollEvents
+        /// Pollers that are not forced off.
         public var pollers = PollerChoice.all
         public var blockSizeBytes = 16384
 
         public init() {}
     }
 
-    public let workers: [Worker] = []
     public let options: Options
     public let kernel: Kernel
-    public var pollerName: String { "" }
+    public let table: FDTable
+    /// The name of the poller in use.
+    public let pollerName: String
+    public private(set) var workers: [Worker] = []
 
+    private let stopping: AtomicCell
+    private let block = CellBlock(lines: 1)
+    private var threads: [pthread_t] = []
+
+    /// Chooses a poller, maps the table and opens what every thread needs. Throws EINVAL for a bad number of threads,
+    /// ENOSYS when no allowed poller works here, and what the system says when it runs out of descriptors or memory.
+    ///
+    /// A process that forks does so before: pollers do not survive a fork.
     public init(_ options: Options, kernel: Kernel) throws(SystemError) {
+        guard (1...Limits.threads).contains(options.threads) else { throw SystemError(code: EINVAL) }
+        let capacity = WorkerGroup.capacity(of: options, kernel)
+        let usable = PollerKind.all.first {
+            options.pollers.contains($0.choice) && $0.isOffered(kernel) && $0.test(kernel, capacity)
+        }
+        guard let kind = usable else { throw SystemError(code: ENOSYS) }
+        let made = FDTable(
+            capacity: capacity, threads: options.threads, kernel: kernel, isProcessWide: kind.isProcessWide)
+        guard let table = made else { throw SystemError(code: ENOMEM) }
         self.options = options
         self.kernel = kernel
+        self.table = table
+        pollerName = kind.name
+        stopping = block.cell(line: 0)
+        let plan = PollerPlan(threads: options.threads, maxEvents: options.maxPollEvents, capacity: capacity)
+        table.pollers = try kind.make(kernel, plan)
+        for poller in table.pollers { table.wakers.append(try poller.makeWaker(kernel)) }
+        for index in 0..<options.threads {
+            workers.append(
+                Worker(
+                    index: index, group: self, table: table, poller: table.pollers[index],
+                    waker: table.wakers[index], blockSizeBytes: options.blockSizeBytes))
+        }
     }
 
-    public func start() {}
-    public func runMain() {}
-    public func stop() {}
+    /// Numbers that a table has to cover.
+    static func capacity(of options: Options, _ kernel: Kernel) -> Int {
+        let limit = kernel.descriptorLimit(hard: false)
+        let system = limit > UInt64(Limits.descriptors) ? Limits.descriptorsWithoutLimit : Int(limit)
+        return min(max(options.maxDescriptors, system, 64), Limits.descriptors)
+    }
+
+    // MARK: Running
+
+    /// Whether the loops are to end. Any thread.
+    var isStopping: Bool { stopping.load(.sequential) != 0 }
+
+    /// Starts the threads of the workers 1 and up. Signals stay with the calling thread. Throws EAGAIN when the system
+    /// has no more threads; then those that were started have ended again.
+    public func start() throws(SystemError) {
+        var all = sigset_t()
+        var before = sigset_t()
+        // SAFETY: signal sets of locals.
+        unsafe sigfillset(&all)
+        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
+        var failure: Int32 = 0
+        for worker in workers.dropFirst() {
+            var thread = pthread_t()
+            // SAFETY: the new thread takes the reference over.
+            let context = unsafe Unmanaged.passRetained(worker).toOpaque()
+            failure = unsafe pthread_create(
+                &thread, nil,
+                { context in
+                    guard let context = unsafe context else { return nil }
+                    unsafe Unmanaged<Worker>.fromOpaque(context).takeRetainedValue().run()
+                    return nil
+                }, context)
+            if failure != 0 {
+                unsafe Unmanaged<Worker>.fromOpaque(context).release()
+                break
+            }
+            threads.append(thread)
+        }
+        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
+        if failure != 0 {
+            stop()
+            join()
+            throw SystemError(code: failure)
+        }
+    }
+
+    /// Runs worker 0 on the calling thread until `stop`, then waits for the other threads to end.
+    public func runMain() {
+        workers[0].run()
+        join()
+    }
+
+    /// Ends all loops: each finishes its turn. From any thread, any number of times.
+    public func stop() {
+        stopping.store(1, .sequential)
+        for thread in 0..<options.threads { table.ring(thread, nil) }
+    }
+
+    /// Waits for the threads that `start` has started.
+    public func join() {
+        for thread in threads { _ = pthread_join(thread, nil) }
+        threads = []
+    }
+
+    deinit {
+        for worker in workers { worker.mailbox.clear() }
+        table.abandon()
+    }
 }

@@ -1,0 +1,37 @@
+import Base
+
+// The contract of a poller, on one page. One instance serves one thread; those of poll and select share one set.
+//
+//   update      brings the registration of one descriptor into line with its slot, for this thread: adds, changes or
+//               removes. It reads the state itself, converges whatever it finds in the kernel (EEXIST and ENOENT are
+//               answers, not errors), and keeps the polled masks as the mirror of the kernel. It is called between the
+//               slot's `enter` and `leave` for shared descriptors, by the owner for local ones.
+//   forget      removes the registration for good, before the number is closed. From any thread, while nobody else
+//               works on the slot.
+//   wait        waits, at most the given milliseconds (0: only looks; -1: for ever). Nothing else happens in it: no
+//               state changes, no handlers. Returns the number of events, or -errno. A process-wide set is copied here,
+//               after the thread has published that it sleeps and looked once more for updates.
+//   dispatch    turns what `wait` found into `Worker.report` calls, one for each descriptor, with the token that the
+//               registration carried (poll and select: the generation that they noted when they copied the set).
+//   close       gives back what the kernel holds for it.
+//
+// A local descriptor (`registersOnce` pollers) is registered once, edge-triggered, in both directions; a listener
+// level-triggered so that one event wakes one thread; any other shared one level-triggered while it is active. A shared
+// descriptor stays registered while it is ready: the kernel repeats what is left, and accepting costs no update.
+
+/// What waits for events, one instance for each thread.
+class Poller {
+    /// Registers local descriptors once for their whole life; otherwise each change of interest is an update.
+    var registersOnce: Bool { false }
+    /// One set for the process: the first thread to take an update takes it for all.
+    var isProcessWide: Bool { false }
+
+    func update(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {}
+    func forget(_ fd: Int32, _ slot: FDSlot) {}
+    func wait(_ timeoutMilliseconds: Int32) -> Int { 0 }
+    func dispatch(_ count: Int, _ worker: Worker) {}
+    func close() {}
+
+    /// The waker that fits this poller, registered in it.
+    func makeWaker(_ kernel: Kernel) throws(SystemError) -> Waker { throw SystemError(code: 38) }
+}
