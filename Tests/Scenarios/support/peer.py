@@ -6,6 +6,7 @@
     peer.py [--limit SECONDS] clog ADDRESS UNTIL-PATH
     peer.py [--limit SECONDS] echo ADDRESS UNTIL-PATH
     peer.py [--limit SECONDS] many ADDRESS N TEXT
+    peer.py [--limit SECONDS] overload ADDRESS N
     peer.py [--limit SECONDS] wait-file PATH | wait-port ADDRESS | wait-gone PID | wait-text PATH REGEX
 
 ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in order, on one connection at a time:
@@ -35,7 +36,8 @@ ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in 
 
 `clog` listens with its queue full, so that connection attempts stay without an answer, until UNTIL-PATH exists.
 `echo` sends back what each of its connections sends, until UNTIL-PATH exists. `many` opens N connections, then sends
-TEXT on each of them and expects it back.
+TEXT on each of them and expects it back. `overload` opens N at once and sends a byte on each, holds
+those that answer for a second, then closes them, and expects that every other one is then answered too, or closed.
 
 Options: --limit bounds the whole run (8 s), --rcvbuf N sets the size of the receive buffer, and with `listen` the
 file named by --ready appears once the socket listens. The exit status is 0 if everything went as told.
@@ -43,6 +45,7 @@ file named by --ready appears once the socket listens. The exit status is 0 if e
 
 import os
 import re
+import select
 import selectors
 import socket
 import struct
@@ -63,7 +66,8 @@ def unescape(text):
 
 def parse_address(text):
     if text.startswith("@"):
-        return socket.AF_UNIX, "\0" + text[1:]
+        # HAProxy's "abns@" names fill the whole of sun_path with zeros.
+        return socket.AF_UNIX, ("\0" + text[1:]).ljust(108, "\0")
     if "/" in text:
         return socket.AF_UNIX, text
     host, _, port = text.rpartition(":")
@@ -362,6 +366,37 @@ def many(address, count, text, limit):
         peer.connection.close()
 
 
+def overload(address, count, limit):
+    family, where = parse_address(address)
+    waiting = set()
+    for _ in range(count):
+        client = socket.socket(family, socket.SOCK_STREAM)
+        client.settimeout(limit)
+        client.connect(where)
+        client.sendall(b"x")
+        waiting.add(client)
+    end = time.monotonic() + limit
+    release = time.monotonic() + 1.0
+    answered, held = 0, []
+    while waiting:
+        if time.monotonic() > end:
+            raise Mismatch(f"{len(waiting)} of {count} connections had neither an answer nor an end")
+        readable, _, _ = select.select(list(waiting), [], [], 0.05)
+        for client in readable:
+            waiting.remove(client)
+            try:
+                data = client.recv(1)
+            except ConnectionResetError:
+                data = b""
+            answered += len(data)
+            held.append(client)
+        if time.monotonic() > release:
+            for client in held:
+                client.close()
+            held = []
+    print(f"{answered} answered, {count - answered} closed")
+
+
 def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -397,6 +432,8 @@ def main():
         echo(words[0], words[1], ready, limit)
     elif verb == "many":
         many(words[0], int(words[1]), unescape(words[2]), limit)
+    elif verb == "overload":
+        overload(words[0], int(words[1]), limit)
     else:
         peer = Peer(limit)
         address = words.pop(0)
