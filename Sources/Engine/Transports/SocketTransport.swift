@@ -1,0 +1,278 @@
+import Base
+import Buffers
+import Glibc
+
+/// A transport over a socket that a readiness poller watches.
+///
+/// The socket is registered once, edge-triggered, both ways; receiving and pausing cost no system call. It is read only
+/// while there is credit, and written directly, the poller being asked only after a full send buffer.
+///
+/// Thread-safety: its worker's thread only.
+public final class SocketTransport: Transport {
+    private enum State { case connecting, open, closed }
+
+    private var fd: Int32
+    private var state: State
+    /// Our own end of the stream has been sent.
+    private var isFinished = false
+    /// A flush was left pending, and the consumer is to hear when the queue is empty.
+    private var reportsDrained = false
+
+    /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
+    public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer) {
+        self.fd = fd
+        self.state = .open
+        super.init(worker: worker, consumer: consumer)
+        worker.insert(fd, self, kind: .stream)
+        worker.want(fd, [.read, .write])
+    }
+
+    /// Takes over a socket on which a connect is in progress. `transportConnected` or a failure follows.
+    public init(connecting fd: Int32, worker: Worker, consumer: TransportConsumer) {
+        self.fd = fd
+        self.state = .connecting
+        super.init(worker: worker, consumer: consumer)
+        worker.insert(fd, self, kind: .stream)
+        worker.want(fd, [.read, .write])
+    }
+
+    public override var isConnected: Bool { state == .open }
+    public override var isClosed: Bool { state == .closed }
+    /// The socket, for options and addresses; -1 once closed.
+    public var descriptor: Int32 { fd }
+
+    public override func receive(credit: Int) {
+        if state == .closed { return }
+        let had = self.credit
+        self.credit = credit
+        if (had > 0) == (credit > 0) { return }
+        if credit > 0 { worker.want(fd, .read) } else { worker.stop(fd, .read) }
+    }
+
+    public override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+        if state == .connecting && !finishConnecting(events) { return }
+        if events.contains(.writable) {
+            if state == .closed { return }
+            if reportsDrained { drainQueue() } else if queue.isEmpty { worker.stop(fd, .write) }
+        }
+        if state == .closed { return }
+        if credit > 0 {
+            if events.contains(.readable) || events.contains(.hangup) || events.contains(.error) { receiveReady() }
+        } else if events.contains(.error) {
+            fail(takeSocketError())
+        } else if watchesHangup && events.contains(.hangup) {
+            watchesHangup = false
+            consumer.transportHungUp(self)
+        }
+    }
+
+    // MARK: Connecting
+
+    /// Looks at the outcome of a connect. Returns whether the events may be served further.
+    private func finishConnecting(_ events: FDEvents) -> Bool {
+        if events.contains(.error) || (events.contains(.hangup) && !events.contains(.readable)) {
+            let error = takeSocketError()
+            if error.code != 0 {
+                fail(error)
+                return false
+            }
+        }
+        guard events.contains(.writable) || events.contains(.readable) else { return false }
+        state = .open
+        if !queue.isEmpty {
+            let result = flush()
+            if case .failed(let error) = result {
+                fail(error)
+                return false
+            }
+        }
+        consumer.transportConnected(self)
+        return state != .closed
+    }
+
+    /// The socket's pending error; a broken connection without one counts as reset.
+    private func takeSocketError() -> SystemError {
+        let code = worker.kernel.getOption(fd, SOL_SOCKET, SO_ERROR)
+        if code > 0 { return SystemError(code: Int32(truncatingIfNeeded: code)) }
+        return SystemError(code: state == .connecting ? 0 : ECONNRESET)
+    }
+
+    // MARK: Receiving
+
+    /// Receives while there is credit and the socket has bytes, at most `Limits.receivesPerTurn` times; what is left
+    /// is served from the ready list in the next turn.
+    private func receiveReady() {
+        var left = Limits.receivesPerTurn
+        while credit > 0 && left > 0 {
+            left -= 1
+            guard var chunk = worker.pool.take() else {
+                waitForBlocks()
+                return
+            }
+            // SAFETY: the block is fresh and ours; the kernel writes at most `asked` bytes into it.
+            let free = unsafe chunk.freeBytes
+            let asked = min(credit, free.count)
+            let received = unsafe worker.kernel.recv(fd, free.baseAddress!, asked)
+            if received > 0 {
+                chunk.extend(by: received)
+                credit -= received
+                receivedByteCount &+= UInt64(truncatingIfNeeded: received)
+                // A short read means that the socket is empty, unless its end was already reported.
+                let isEmpty = received < asked && !worker.reportedEvents(fd).contains(.hangup)
+                if isEmpty { worker.cannot(fd, .read) }
+                if credit == 0 { worker.stop(fd, .read) }
+                consumer.transport(self, received: chunk)
+                if state == .closed || isEmpty { return }
+                continue
+            }
+            if received == 0 {
+                credit = 0
+                worker.stop(fd, .read)
+                watchesHangup = false
+                consumer.transportReceivedEnd(self)
+                return
+            }
+            let code = Int32(truncatingIfNeeded: -received)
+            if code == EAGAIN {
+                worker.cannot(fd, .read)
+            } else {
+                fail(SystemError(code: code))
+            }
+            return
+        }
+    }
+
+    /// There is no block to receive into: pauses until some may have come back.
+    private func waitForBlocks() {
+        worker.stop(fd, .read)
+        let retry = StarvedReceive(self)
+        worker.schedule(retry, at: worker.now.adding(milliseconds: Limits.starvedRetryMilliseconds))
+    }
+
+    fileprivate func blocksMayBeBack() {
+        if state == .closed || credit == 0 { return }
+        worker.want(fd, .read)
+    }
+
+    /// Reports a broken connection once; nothing more is received or sent.
+    private func fail(_ error: SystemError) {
+        credit = 0
+        reportsDrained = false
+        worker.stop(fd, [.read, .write])
+        consumer.transport(self, failed: error)
+    }
+
+    // MARK: Sending
+
+    public override func flush(more: Bool = false) -> FlushResult {
+        if queue.isEmpty { return .done }
+        switch state {
+        case .closed: return .failed(SystemError(code: EBADF))
+        case .connecting:
+            reportsDrained = true
+            return .pending
+        case .open: break
+        }
+        if reportsDrained { return .pending }
+        let error = sendQueue(more: more)
+        if error != 0 { return .failed(SystemError(code: error)) }
+        if queue.isEmpty { return .done }
+        reportsDrained = true
+        worker.want(fd, .write)
+        return .pending
+    }
+
+    /// Sends until the queue is empty or the socket is full. Returns 0, or the error's number.
+    private func sendQueue(more: Bool) -> Int32 {
+        while !queue.isEmpty {
+            let offered: Int
+            let sent: Int
+            // SAFETY: the vectors live on the stack during the call; the chunks stay in the queue until accepted.
+            (offered, sent) = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Limits.vectorsPerSend) {
+                vectors in
+                let count = unsafe queue.fill(vectors)
+                if count == 1 {
+                    let length = unsafe vectors[0].iov_len
+                    let result = unsafe worker.kernel.send(fd, vectors[0].iov_base, length, more: more)
+                    return (length, result)
+                }
+                var total = 0
+                for index in 0..<count { total &+= unsafe Int(vectors[index].iov_len) }
+                let result = unsafe worker.kernel.sendv(fd, vectors.baseAddress!, count, more: more)
+                return (total, result)
+            }
+            if sent < 0 {
+                let code = Int32(truncatingIfNeeded: -sent)
+                if code != EAGAIN { return code }
+                worker.cannot(fd, .write)
+                return 0
+            }
+            queue.removeFirst(sent)
+            sentByteCount &+= UInt64(truncatingIfNeeded: sent)
+            if sent < offered {
+                worker.cannot(fd, .write)
+                return 0
+            }
+        }
+        return 0
+    }
+
+    /// The socket has room again: sends on, and tells the consumer when everything is gone.
+    private func drainQueue() {
+        let error = sendQueue(more: false)
+        if error != 0 {
+            fail(SystemError(code: error))
+            return
+        }
+        if !queue.isEmpty { return }
+        reportsDrained = false
+        worker.stop(fd, .write)
+        consumer.transportDrained(self)
+    }
+
+    public override func finish() {
+        if isFinished || state == .closed { return }
+        assert(queue.isEmpty, "the end is sent after the bytes")
+        isFinished = true
+        _ = worker.kernel.shutdown(fd, Int32(SHUT_WR))
+    }
+
+    public override func close(reset: Bool = false) {
+        if state == .closed { return }
+        if reset {
+            var value = linger(l_onoff: 1, l_linger: 0)
+            let size = MemoryLayout<linger>.size
+            // SAFETY: the option's value lives on the stack during the call.
+            unsafe withUnsafeBytes(of: &value) {
+                _ = unsafe worker.kernel.setOption(fd, SOL_SOCKET, SO_LINGER, $0.baseAddress!, size)
+            }
+        }
+        state = .closed
+        credit = 0
+        reportsDrained = false
+        queue.removeAll()
+        queue.releaseStorage()
+        let closing = fd
+        fd = -1
+        worker.remove(closing, close: true)
+    }
+}
+
+/// A receive that waits for memory. It keeps itself and its transport alive until it has run.
+private final class StarvedReceive: LoopTask {
+    private let transport: SocketTransport
+    private var keepAlive: StarvedReceive?
+
+    init(_ transport: SocketTransport) {
+        self.transport = transport
+        super.init()
+        keepAlive = self
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) {
+        let current = keepAlive
+        keepAlive = nil
+        transport.blocksMayBeBack()
+        withExtendedLifetime(current) {}
+    }
+}

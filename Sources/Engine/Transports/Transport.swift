@@ -1,0 +1,102 @@
+import Base
+import Buffers
+
+/// What happened to bytes that were handed to a transport.
+public enum FlushResult: Equatable, Sendable {
+    /// The operating system has accepted everything.
+    case done
+    /// Bytes are still queued; `transportDrained` tells when they are gone.
+    case pending
+    /// The connection is broken. No further callback comes; the caller closes the transport.
+    case failed(SystemError)
+}
+
+/// A connection as a stream of bytes, whatever carries it: a socket under a readiness poller, a ring, TLS, the simulator.
+///
+/// The contract:
+/// - **Receive is by credit.** `receive(credit:)` states how many bytes the consumer is willing to take now; each
+///   received chunk lowers it. With a credit of 0 nothing is received, and the end of the stream is not seen either.
+///   A receive ends in data, in the end of the stream (writing is still allowed), or in failure.
+/// - **Send is ordered.** `send` queues, `flush` hands over to the operating system what it accepts now; the rest goes out
+///   as it can, and `transportDrained` reports an empty queue.
+/// - **No callback comes from inside a call** to the transport: callbacks come from the worker's loop only, so a consumer
+///   is never re-entered. A failure met by `flush` is its result.
+/// - **Close is exact**: after `close` no callback comes.
+///
+/// Thread-safety: a transport belongs to one worker, and is used on its thread.
+open class Transport: FDHandler {
+    /// Who is told. Set before the first credit; may be changed on the owner's thread at any time between callbacks.
+    /// The consumer outlives its use of the transport: it closes the transport, or hands it on, before it goes.
+    public final var consumer: TransportConsumer {
+        // SAFETY: the consumer outlives its use of the transport, as stated above.
+        get { unsafe consumerReference }
+        set { unsafe consumerReference = newValue }
+    }
+    private final unowned(unsafe) var consumerReference: TransportConsumer
+    /// The worker that the transport belongs to.
+    // SAFETY: a worker outlives the transports of its thread.
+    public final var worker: Worker { unsafe workerReference }
+    private final unowned(unsafe) let workerReference: Worker
+    /// Bytes that the consumer will still take.
+    public final internal(set) var credit = 0
+    /// Bytes queued and not yet accepted by the operating system.
+    public final var queuedByteCount: Int { queue.byteCount }
+    /// Free for the consumer: what the transport is part of. The consumer keeps it alive.
+    public final var context: AnyObject? {
+        // SAFETY: the consumer keeps the object alive while it is set.
+        get { unsafe contextReference }
+        set { unsafe contextReference = newValue }
+    }
+    private final unowned(unsafe) var contextReference: AnyObject?
+    /// Whether a hang-up of the peer is reported while the credit is 0.
+    public final var watchesHangup = false
+    final var queue = ChunkChain()
+
+    /// Bytes received so far.
+    public final internal(set) var receivedByteCount: UInt64 = 0
+    /// Bytes accepted by the operating system so far.
+    public final internal(set) var sentByteCount: UInt64 = 0
+
+    init(worker: Worker, consumer: TransportConsumer) {
+        unsafe consumerReference = consumer
+        unsafe workerReference = worker
+        super.init()
+    }
+
+    /// Whether the connection is established (a connecting transport queues what is sent).
+    open var isConnected: Bool { fatalError("a transport states its connection") }
+    /// Whether the transport was closed.
+    open var isClosed: Bool { fatalError("a transport states its connection") }
+
+    /// Sets how many bytes the consumer is willing to take; 0 pauses.
+    open func receive(credit: Int) { fatalError("a transport receives") }
+
+    /// Queues a chunk behind what was queued before.
+    public final func send(_ chunk: consuming Chunk) { queue.append(chunk) }
+
+    /// Hands queued bytes to the operating system, as many as it accepts now.
+    /// - Parameter more: more will follow at once, so a partial segment may wait.
+    open func flush(more: Bool = false) -> FlushResult { fatalError("a transport sends") }
+
+    /// Ends the sending side once the queue is empty; the receiving side goes on. To be called with an empty queue.
+    open func finish() { fatalError("a transport ends") }
+
+    /// Closes. What is queued is dropped. `reset` asks the peer to be told by a reset instead of an orderly end.
+    open func close(reset: Bool = false) { fatalError("a transport closes") }
+}
+
+/// Who uses transports: told of what arrives, on the transport's worker. Each callback may close the transport.
+open class TransportConsumer: LoopTask {
+    /// Bytes arrived; at most the credit's and the block's size.
+    open func transport(_ transport: Transport, received chunk: consuming Chunk) {}
+    /// The peer has ended its side; nothing more will be received.
+    open func transportReceivedEnd(_ transport: Transport) {}
+    /// The connection broke, or could not be made. Nothing more comes; the consumer closes the transport.
+    open func transport(_ transport: Transport, failed error: SystemError) {}
+    /// A connecting transport is connected; what was queued is being sent.
+    open func transportConnected(_ transport: Transport) {}
+    /// The queue, which a flush had left pending, is empty.
+    open func transportDrained(_ transport: Transport) {}
+    /// The peer hung up while the credit was 0 and `watchesHangup` was set.
+    open func transportHungUp(_ transport: Transport) {}
+}

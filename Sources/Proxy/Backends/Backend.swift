@@ -1,0 +1,148 @@
+import Base
+import Configuration
+import Engine
+import Synchronization
+
+/// Why a stream got no server at once.
+enum Assignment {
+    case server(Server)
+    /// Every usable server is at its limit: wait in the queue.
+    case full
+    /// No server is usable.
+    case none
+}
+
+/// A set of servers and how to use them, as it runs.
+///
+/// Thread-safety: everything may be read on any thread; the queue has a lock of its own, taken only when servers are full.
+final class Backend {
+    let name: LogName
+    let settings: ProxySettings
+    let servers: [Server]
+    let counters: BackendCounters
+    let queue = ServerQueue()
+    /// Error responses by status, ready to be sent.
+    let errors: ErrorResponses
+    /// `fullconn`'s default: how many streams make servers with `minconn` reach their `maxconn`.
+    let fullconn: Int
+
+    /// Where connections to servers come from; nil: as the system chooses.
+    let source: ConnectionSource?
+
+    private let level = Atomic<Int>(0)
+
+    private let active: RoundRobin
+    private let backup: RoundRobin
+    /// For each turn of a cycle, the server's index in `servers`.
+    private let activeIndexes: [Int]
+    private let backupIndexes: [Int]
+
+    init(
+        name: LogName, settings: ProxySettings, servers: [Server], counters: BackendCounters, errors: ErrorResponses,
+        fullconn: Int, source: ConnectionSource?
+    ) {
+        self.name = name
+        self.settings = settings
+        self.servers = servers
+        self.counters = counters
+        self.errors = errors
+        self.fullconn = max(1, fullconn)
+        self.source = source
+        activeIndexes = servers.indices.filter { !servers[$0].settings.isBackup }
+        backupIndexes = servers.indices.filter { servers[$0].settings.isBackup }
+        active = RoundRobin(weights: activeIndexes.map { servers[$0].settings.weight })
+        backup = RoundRobin(weights: backupIndexes.map { servers[$0].settings.weight })
+    }
+
+    /// Streams on this backend now.
+    var current: Int { level.load(ordering: .relaxed) }
+
+    /// One more stream. Returns how many there are.
+    func enter() -> Int {
+        counters.sessions.enter()
+        return level.wrappingAdd(1, ordering: .relaxed).newValue
+    }
+
+    /// One stream less.
+    func leave() {
+        counters.sessions.leave()
+        level.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// The limit of streams on a server now; 0 for none (manual, section 5.2, `minconn`).
+    func limit(of server: Server) -> Int {
+        let maximum = server.settings.maxconn, minimum = server.settings.minconn
+        if maximum == 0 || minimum == 0 || minimum >= maximum { return maximum }
+        let load = current
+        if load >= fullconn { return maximum }
+        return max(minimum, load * maximum / fullconn)
+    }
+
+    /// Chooses a server and takes a place on it.
+    /// - Parameter avoided: a server that just failed, used again only if no other can be.
+    func assign(avoiding avoided: Server? = nil) -> Assignment {
+        // Those who wait go first.
+        if queue.count > 0 && avoided == nil && hasUsable { return .full }
+        let first = pick(from: active, activeIndexes, avoiding: avoided)
+        if case .none = first {
+            let second = pickBackup(avoiding: avoided)
+            if case .none = second, let avoided, avoided.isUp.load(ordering: .relaxed) {
+                return avoided.reserve(limit: limit(of: avoided)) ? .server(avoided) : .full
+            }
+            return second
+        }
+        return first
+    }
+
+    private var hasUsable: Bool { servers.contains { $0.isUp.load(ordering: .relaxed) } }
+
+    private func pick(from turns: RoundRobin, _ indexes: [Int], avoiding avoided: Server?) -> Assignment {
+        if turns.isEmpty { return .none }
+        var isFull = false
+        // One whole cycle meets every server; the first turn nearly always serves.
+        for _ in 0..<turns.count {
+            let server = servers[indexes[turns.next()]]
+            if !server.isUp.load(ordering: .relaxed) || server === avoided { continue }
+            if server.reserve(limit: limit(of: server)) { return .server(server) }
+            isFull = true
+        }
+        return isFull ? .full : .none
+    }
+
+    /// Backup servers serve when no other server is usable: the first usable one, or all with `option allbackups`.
+    private func pickBackup(avoiding avoided: Server?) -> Assignment {
+        if settings.options.contains(.allBackups) { return pick(from: backup, backupIndexes, avoiding: avoided) }
+        for index in backupIndexes {
+            let server = servers[index]
+            if !server.isUp.load(ordering: .relaxed) || server === avoided || server.settings.weight == 0 { continue }
+            return server.reserve(limit: limit(of: server)) ? .server(server) : .full
+        }
+        return .none
+    }
+
+    /// Gives a place on a server back, and lets the first who waits have it.
+    func release(_ server: Server, on worker: Worker) {
+        server.leave()
+        serveQueue(on: worker)
+    }
+
+    /// Gives free places to those who wait, first come, first served.
+    func serveQueue(on worker: Worker) {
+        // Bounded by the number who wait; each round serves one or ends.
+        var rounds = queue.count
+        while rounds > 0 && queue.count > 0 {
+            rounds -= 1
+            guard let server = freeServer() else { return }
+            if !queue.grantFirst(server, by: worker) {
+                server.leave()
+                return
+            }
+        }
+    }
+
+    private func freeServer() -> Server? {
+        if case .server(let server) = pick(from: active, activeIndexes, avoiding: nil) { return server }
+        if case .server(let server) = pickBackup(avoiding: nil) { return server }
+        return nil
+    }
+}

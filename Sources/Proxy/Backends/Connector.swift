@@ -1,0 +1,120 @@
+import Base
+import Configuration
+import Engine
+import Glibc
+
+/// Opens connections to servers.
+enum Connector {
+    /// Starts a connection as the server and its backend say: source address, keep-alives, TCP options.
+    /// - Returns: a non-blocking socket on which a connect is in progress, or -errno.
+    static func connect(to server: Server, backend: Backend?, client: SocketTransport?, worker: Worker) -> Int32 {
+        let kernel = worker.kernel
+        var address = server.address
+        if let offset = server.portOffset {
+            address.port = UInt16(clamping: Int(localPort(of: client, kernel)) + offset)
+        }
+        let fd = kernel.socket(address.nativeFamily, Int32(SOCK_STREAM.rawValue), 0)
+        if fd < 0 { return fd }
+        if Int(fd) >= worker.group.table.capacity {
+            _ = kernel.close(fd)
+            return -EMFILE
+        }
+        let failure = prepare(fd, server, backend, address, kernel)
+        if failure < 0 {
+            _ = kernel.close(fd)
+            return failure
+        }
+        let result = kernel.connect(fd, address)
+        if result < 0 && result != -EINPROGRESS {
+            _ = kernel.close(fd)
+            return result
+        }
+        return fd
+    }
+
+    private static func localPort(of client: SocketTransport?, _ kernel: Kernel) -> UInt16 {
+        guard let client else { return 0 }
+        var address = SocketAddress()
+        return kernel.localAddress(client.descriptor, &address) < 0 ? 0 : address.port
+    }
+
+    private static func prepare(
+        _ fd: Int32, _ server: Server, _ backend: Backend?, _ address: SocketAddress, _ kernel: Kernel
+    ) -> Int32 {
+        let isIP = address.family == .ipv4 || address.family == .ipv6
+        if isIP {
+            _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+            if let settings = backend?.settings, settings.options.contains(.serverKeepAlives) {
+                setKeepAlive(fd, settings.serverKeepAlive, kernel)
+            }
+            if let milliseconds = server.settings.tcpUserTimeoutMilliseconds {
+                _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
+            }
+            if server.settings.tcpFastOpen {
+                _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_FASTOPEN_CONNECT, 1)
+            }
+        }
+        guard let source = server.source ?? backend?.source, isIP else { return 0 }
+        return source.bind(fd, kernel)
+    }
+
+    /// Turns TCP keep-alives on (manual, section 4.2, `option tcpka` and kin).
+    static func setKeepAlive(_ fd: Int32, _ tuning: KeepAliveTuning, _ kernel: Kernel) {
+        _ = kernel.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1)
+        if let count = tuning.count {
+            _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_KEEPCNT, Int32(clamping: count))
+        }
+        if let seconds = tuning.idleSeconds {
+            _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_KEEPIDLE, Int32(clamping: seconds))
+        }
+        if let seconds = tuning.intervalSeconds {
+            _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_KEEPINTVL, Int32(clamping: seconds))
+        }
+    }
+}
+
+/// Where connections to servers come from (manual, sections 4.2 and 5.2, `source`).
+///
+/// Thread-safety: any thread; ports of a range are taken in turn.
+final class ConnectionSource {
+    private let address: SocketAddress
+    private let interface: String?
+    private let ports: ClosedRange<UInt16>?
+    private let turn = Gauge()
+
+    init(address: SocketAddress, ports: ClosedRange<UInt16>?, interface: String?) {
+        self.address = address
+        self.ports = ports
+        self.interface = interface
+    }
+
+    /// Binds a socket before it connects. Returns 0 or -errno.
+    func bind(_ fd: Int32, _ kernel: Kernel) -> Int32 {
+        if let interface {
+            // SAFETY: the name's bytes are valid inside the closure.
+            let result = unsafe Array(interface.utf8).withUnsafeBytes {
+                unsafe kernel.setOption(fd, SOL_SOCKET, SO_BINDTODEVICE, $0.baseAddress!, $0.count)
+            }
+            if result < 0 { return result }
+        }
+        if address.family == .unspecified { return 0 }
+        guard let ports else {
+            if address.port == 0 { _ = kernel.setOption(fd, Int32(IPPROTO_IP), ConnectionSource.bindAddressNoPort, 1) }
+            _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+            return kernel.bind(fd, address)
+        }
+        // Each port of the range is tried once.
+        _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+        for _ in ports {
+            let step = turn.enter()
+            var candidate = address
+            candidate.port = ports.lowerBound &+ UInt16(truncatingIfNeeded: step % ports.count)
+            let result = kernel.bind(fd, candidate)
+            if result != -EADDRINUSE { return result }
+        }
+        return -EADDRNOTAVAIL
+    }
+
+    /// IP_BIND_ADDRESS_NO_PORT: the port is chosen at connect, so that ports are shared between destinations.
+    private static let bindAddressNoPort: Int32 = 24
+}

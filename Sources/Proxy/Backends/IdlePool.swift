@@ -1,0 +1,106 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import HTTP
+
+/// A connection to a server: a transport, and what must be known to use it again.
+final class ServerConnection {
+    let transport: SocketTransport
+    let server: Server
+    /// Requests that it has carried.
+    var requestCount = 0
+    /// Since when it is idle.
+    fileprivate(set) var idleSince = Ticks.never
+    fileprivate(set) var next: ServerConnection?
+    fileprivate(set) unowned(unsafe) var previous: ServerConnection?
+    fileprivate(set) var isIdle = false
+
+    init(transport: SocketTransport, server: Server) {
+        self.transport = transport
+        self.server = server
+    }
+}
+
+/// The idle connections of one server on one worker, last in, first out: the most recently used one is the least
+/// likely to have been closed by the server.
+///
+/// The pool is the consumer of its connections' transports: data, the end of the stream or an error on an idle
+/// connection closes it (RFC 9112, section 9.3.1: what is not asked for is not an answer).
+///
+/// Thread-safety: its worker's thread only.
+final class IdlePool: TransportConsumer {
+    private var newest: ServerConnection?
+    private unowned(unsafe) var oldest: ServerConnection?
+    private(set) var count = 0
+    /// Whether the connection that would be taken next has served more than one request.
+    var newestWasReused: Bool { (newest?.requestCount ?? 0) > 1 }
+    private let maximum: Int
+    private let purgeDelayMilliseconds: Int
+
+    init(_ settings: ServerSettings) {
+        maximum = settings.poolMaxConn < 0 ? .max : settings.poolMaxConn
+        purgeDelayMilliseconds = settings.poolPurgeDelayMilliseconds
+        super.init()
+    }
+
+    /// The most recently used connection, no longer the pool's; nil when there is none.
+    func take(on worker: Worker) -> ServerConnection? {
+        guard let connection = newest else { return nil }
+        unlink(connection)
+        return connection
+    }
+
+    /// Keeps a connection, or closes it when there are too many. Nothing may be owed on it.
+    func put(_ connection: ServerConnection, on worker: Worker) {
+        if count >= maximum || purgeDelayMilliseconds == 0 {
+            connection.transport.close()
+            return
+        }
+        connection.isIdle = true
+        connection.idleSince = worker.now
+        connection.next = newest
+        unsafe connection.previous = nil
+        if let newest { unsafe newest.previous = connection } else { unsafe oldest = connection }
+        newest = connection
+        count += 1
+        connection.transport.consumer = self
+        connection.transport.context = connection
+        connection.transport.receive(credit: 1)
+        if count == 1 { worker.schedule(self, at: worker.now.adding(milliseconds: purgeDelayMilliseconds)) }
+    }
+
+    private func unlink(_ connection: ServerConnection) {
+        let next = connection.next
+        // SAFETY: links point to connections that the list, held from `newest`, keeps.
+        if let previous = unsafe connection.previous { previous.next = next } else { newest = next }
+        if let next { unsafe next.previous = connection.previous } else { unsafe oldest = connection.previous }
+        connection.next = nil
+        unsafe connection.previous = nil
+        connection.isIdle = false
+        connection.transport.context = nil
+        count -= 1
+    }
+
+    private func drop(_ transport: Transport) {
+        if let connection = transport.context as? ServerConnection { unlink(connection) }
+        transport.close()
+    }
+
+    override func transport(_ transport: Transport, received chunk: consuming Chunk) { drop(transport) }
+    override func transportReceivedEnd(_ transport: Transport) { drop(transport) }
+    override func transport(_ transport: Transport, failed error: SystemError) { drop(transport) }
+
+    /// Closes what has been idle for longer than `pool-purge-delay`.
+    override func run(on worker: Worker, _ reason: WakeReason) {
+        while let connection = unsafe oldest {
+            let due = connection.idleSince.adding(milliseconds: purgeDelayMilliseconds)
+            if due > worker.now {
+                worker.schedule(self, at: due)
+                return
+            }
+            unlink(connection)
+            connection.transport.close()
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import Base
+import Configuration
+import Engine
+import Synchronization
+
+/// One server of a backend, as it runs.
+///
+/// Thread-safety: what changes is atomic, or belongs to one worker (the idle pools).
+final class Server {
+    let name: LogName
+    let settings: ServerSettings
+    /// Where to connect. With `portOffset`, the port that the client connected to is added.
+    let address: SocketAddress
+    let portOffset: Int?
+    let index: Int
+    let counters: ServerCounters
+
+    /// Where connections to it come from; nil: as the backend says.
+    let source: ConnectionSource?
+    private let level = Atomic<Int>(0)
+    /// Streams that use the server now.
+    var current: Int { level.load(ordering: .relaxed) }
+    /// Whether the server may get new streams.
+    let isUp: Atomic<Bool>
+    /// Idle connections, a pool for each worker.
+    let idle: [IdlePool]
+
+    init(
+        name: LogName, settings: ServerSettings, address: SocketAddress, portOffset: Int?, index: Int, workerCount: Int,
+        counters: ServerCounters, source: ConnectionSource?
+    ) {
+        self.source = source
+        self.name = name
+        self.settings = settings
+        self.address = address
+        self.portOffset = portOffset
+        self.index = index
+        self.counters = counters
+        isUp = Atomic(!settings.isDisabled)
+        idle = (0..<workerCount).map { _ in IdlePool(settings) }
+    }
+
+    /// Takes a place on the server if one is free under `limit` (0: no limit).
+    func reserve(limit: Int) -> Bool {
+        let before = level.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
+        if limit == 0 || before < limit {
+            counters.sessions.enter()
+            return true
+        }
+        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        return false
+    }
+
+    /// Gives a place back.
+    func leave() {
+        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        counters.sessions.leave()
+    }
+}

@@ -1,0 +1,70 @@
+import Base
+import Configuration
+import Engine
+import HTTP
+import Synchronization
+
+/// Where clients come in, as it runs.
+///
+/// Thread-safety: everything may be read on any thread; `listeners` is set before the workers start.
+final class Frontend {
+    let name: LogName
+    let settings: ProxySettings
+    let rules: [BackendRule]
+    let conditions: ConditionEvaluation
+    let defaultBackend: Backend?
+    let errors: ErrorResponses
+    let logger: Logger
+    let counters: FrontendCounters
+    /// The most connections at once; 0 for no limit but the process's.
+    let maximumConnections: Int
+    private(set) var listeners: [Listener] = []
+    private let level = Atomic<Int>(0)
+
+    init(
+        name: LogName, settings: ProxySettings, rules: [BackendRule], conditions: ConditionEvaluation,
+        defaultBackend: Backend?, errors: ErrorResponses, logger: Logger, counters: FrontendCounters
+    ) {
+        self.name = name
+        self.settings = settings
+        self.rules = rules
+        self.conditions = conditions
+        self.defaultBackend = defaultBackend
+        self.errors = errors
+        self.logger = logger
+        self.counters = counters
+        maximumConnections = settings.maxconn ?? 0
+    }
+
+    /// Adds a listener; before the workers start.
+    func add(_ listener: Listener) { listeners.append(listener) }
+
+    /// Connections now.
+    var current: Int { level.load(ordering: .relaxed) }
+
+    /// Takes a place for a connection; false at the limit.
+    func reserve() -> Bool {
+        let before = level.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
+        if maximumConnections == 0 || before < maximumConnections {
+            counters.sessions.enter()
+            return true
+        }
+        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        return false
+    }
+
+    /// Gives a place back.
+    func leave() {
+        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        counters.sessions.leave()
+    }
+
+    /// The backend that the rules choose, or the default one (manual, section 4.2, `use_backend`).
+    func backend(for facts: inout RuleFacts) -> Backend? {
+        for rule in rules {
+            guard let condition = rule.condition else { return rule.backend }
+            if conditions.holds(condition, &facts) { return rule.backend }
+        }
+        return defaultBackend
+    }
+}

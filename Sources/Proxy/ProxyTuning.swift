@@ -1,0 +1,44 @@
+import Base
+import Configuration
+import HTTP
+
+/// The sizes and bounds that `tune.*` sets (manual, section 3.2).
+public struct ProxyTuning: Sendable {
+    /// Bytes of a block, the unit of all buffers (`tune.bufsize`).
+    public var bufferBytes: Int
+    /// Bytes of a block that received heads leave free (`tune.maxrewrite`).
+    public var rewriteBytes: Int
+    /// Connections that one event of a listener accepts (`tune.maxaccept`).
+    public var acceptsPerTurn: Int
+    /// Kernel events of one turn (`tune.maxpollevents`).
+    public var pollEvents: Int
+    /// Fields of a message head (`tune.http.maxhdr`).
+    public var maximumFields: Int
+    /// Bytes of a request line that logs keep (`tune.http.logurilen`).
+    public var loggedLineBytes: Int
+    public var clientReceiveBytes: Int?
+    public var clientSendBytes: Int?
+    public var serverReceiveBytes: Int?
+    public var serverSendBytes: Int?
+
+    public init(_ global: GlobalSettings) {
+        bufferBytes = max(1024, global.tuneBufsizeBytes ?? 16384)
+        let rewrite = global.tuneMaxrewriteBytes ?? 1024
+        // Like HAProxy: a reserve that would leave less than half for the head is cut to half.
+        rewriteBytes = rewrite > bufferBytes / 2 ? bufferBytes / 2 : rewrite
+        let accepts = global.tuneMaxaccept ?? 4
+        acceptsPerTurn = accepts < 0 ? .max : max(1, accepts)
+        pollEvents = max(1, global.tuneMaxpollevents ?? Limits.pollEvents)
+        maximumFields = global.tuneHTTPMaxhdr ?? 101
+        loggedLineBytes = (global.tuneHTTPLogurilenBytes ?? 1024) - 1
+        clientReceiveBytes = global.tuneRcvbufClientBytes
+        clientSendBytes = global.tuneSndbufClientBytes
+        serverReceiveBytes = global.tuneRcvbufServerBytes
+        serverSendBytes = global.tuneSndbufServerBytes
+    }
+
+    /// The bounds on HTTP messages that follow.
+    var httpLimits: HTTPLimits {
+        HTTPLimits(headBytes: bufferBytes - rewriteBytes, fieldCount: maximumFields)
+    }
+}

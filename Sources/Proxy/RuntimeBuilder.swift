@@ -1,0 +1,297 @@
+import Base
+import Configuration
+import Engine
+import Glibc
+
+/// A listening socket that is to be opened.
+struct PendingBind {
+    let frontend: Frontend
+    let settings: BindSettings
+    let spec: AddressSpec
+    let port: UInt16
+    let kindText: String
+
+    /// Who wants it, for messages.
+    var subject: String { "Starting \(kindText) \(frontend.name)" }
+
+    /// The address as messages show it.
+    var text: String {
+        switch spec.host {
+        case .ipv4(let address):
+            let v = address.value
+            return "\(v >> 24).\(v >> 16 & 255).\(v >> 8 & 255).\(v & 255):\(port)"
+        case .ipv6, .name: return NameResolver.address(spec, port: port).map { "\($0)" } ?? "unresolved:\(port)"
+        case .unix(let path): return path
+        case .abstract(let name): return "abns@\(name)"
+        case .fileDescriptor(let fd): return "fd@\(fd)"
+        case .socketPair(let fd): return "sockpair@\(fd)"
+        }
+    }
+
+    func threads(of count: Int) -> ThreadSet {
+        let all = ThreadSet.all(count)
+        guard let bits = settings.threads else { return all }
+        let wanted = ThreadSet(bits: bits & all.bits)
+        return wanted.bits == 0 ? all : wanted
+    }
+
+    func open(
+        with opener: SocketOpener, maximumConnections: Int
+    ) throws(SocketOpener.Failure) -> SocketOpener.Opened {
+        let own = settings.backlog ?? frontend.settings.backlog
+        let backlog = Int32(clamping: own ?? frontend.settings.maxconn ?? maximumConnections)
+        switch spec.host {
+        case .fileDescriptor(let fd): return try opener.inherit(fd, backlog: backlog)
+        case .socketPair: throw SocketOpener.Failure("a pair of sockets cannot be listened on")
+        default: break
+        }
+        guard let address = NameResolver.address(spec, port: port) else {
+            throw SocketOpener.Failure("cannot resolve the address")
+        }
+        return try opener.open(address, settings, frontend.settings, backlog: backlog)
+    }
+}
+
+/// Turns the configuration into what runs: backends first, then the frontends that refer to them.
+struct RuntimeBuilder {
+    private let tree: ConfigurationTree
+    private let kernel: Kernel
+    private let threadCount: Int
+    private let options: ProxyRuntime.Options
+    private(set) var errors: [String] = []
+    private(set) var backends: [Backend] = []
+    private(set) var pendingBinds: [PendingBind] = []
+    private(set) var processLogger: Logger
+    private var backendOf: [Int: Backend] = [:]
+    private var maximumConnections = 0
+
+    init(_ tree: ConfigurationTree, options: ProxyRuntime.Options, kernel: Kernel, threadCount: Int) {
+        self.tree = tree
+        self.options = options
+        self.kernel = kernel
+        self.threadCount = threadCount
+        processLogger = Logger.none
+        processLogger = logger(
+            tree.global.logTargets, .plain, [], tag: tree.global.logTag, subject: "global section")
+    }
+
+    // MARK: Limits
+
+    /// Sets the limit of descriptors and returns that of connections (manual, section 3.2, `maxconn`, `ulimit-n`).
+    mutating func settleLimits() -> Int {
+        let reserved = reservedDescriptors
+        if let wanted = tree.global.ulimitN { raise(to: UInt64(clamping: wanted), "ulimit-n \(wanted)") }
+        if let maxconn = options.maxconnOverride ?? tree.global.maxconn {
+            maximumConnections = maxconn
+            if tree.global.ulimitN == nil {
+                let needed = UInt64(clamping: 2 * maxconn + reserved)
+                if kernel.descriptorLimit(hard: false) < needed { raise(to: needed, "maxconn \(maxconn)") }
+            }
+            return maxconn
+        }
+        let hard = kernel.descriptorLimit(hard: true)
+        if tree.global.ulimitN == nil && kernel.descriptorLimit(hard: false) < hard {
+            _ = kernel.setDescriptorLimit(soft: hard, hard: hard)
+        }
+        let limit = min(kernel.descriptorLimit(hard: false), UInt64(Limits.descriptorsWithoutLimit))
+        maximumConnections = max(1, (Int(limit) - reserved) / 2)
+        return maximumConnections
+    }
+
+    /// Descriptors that are not connections: pollers, wakers, listeners, logs, standard streams.
+    private var reservedDescriptors: Int {
+        let binds = tree.proxies.reduce(0) {
+            $0 + $1.binds.reduce(0) { $0 + $1.addresses.reduce(0) { $0 + $1.portCount } }
+        }
+        return threadCount * (Limits.descriptorsPerThread + 3) + binds + tree.global.statsSockets.count
+            + tree.global.statsMaxconn + 16
+    }
+
+    private mutating func raise(to wanted: UInt64, _ why: String) {
+        let hard = kernel.descriptorLimit(hard: true)
+        if kernel.setDescriptorLimit(soft: wanted, hard: max(hard, wanted)) >= 0 { return }
+        // Without the right to exceed it, the hard limit is what there is.
+        _ = kernel.setDescriptorLimit(soft: min(wanted, hard), hard: hard)
+    }
+
+    // MARK: Logs
+
+    private mutating func logger(
+        _ targets: [LogTarget], _ format: TrafficLogFormat, _ proxyOptions: ProxyOptions, tag: String?, subject: String
+    ) -> Logger {
+        do {
+            return try Logger(
+                targets: targets, format: format, options: proxyOptions,
+                tag: tag ?? tree.global.logTag ?? options.logTag, hostname: hostname,
+                resolve: { NameResolver.address($0, port: $0.fixedPort) })
+        } catch {
+            errors.append("\(subject): \(error)")
+            return Logger.none
+        }
+    }
+
+    private var hostname: String? {
+        guard let wanted = tree.global.logSendHostname else { return nil }
+        if !wanted.isEmpty { return wanted }
+        var bytes = [CChar](repeating: 0, count: 256)
+        // SAFETY: the buffer has the stated size.
+        guard unsafe gethostname(&bytes, 255) == 0 else { return "localhost" }
+        return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    // MARK: Proxies
+
+    /// Builds every backend and frontend; disabled ones are left out.
+    mutating func buildAll() -> [Frontend] {
+        for (index, section) in tree.proxies.enumerated()
+        where section.kind.hasBackend && !section.settings.isDisabled {
+            let backend = makeBackend(section)
+            backends.append(backend)
+            backendOf[index] = backend
+        }
+        var frontends: [Frontend] = []
+        for (index, section) in tree.proxies.enumerated()
+        where section.kind.hasFrontend && !section.settings.isDisabled {
+            let frontend = makeFrontend(section, index)
+            frontends.append(frontend)
+            addBinds(section, frontend)
+        }
+        return frontends
+    }
+
+    private mutating func makeBackend(_ section: ProxySection) -> Backend {
+        var servers: [Server] = []
+        for (index, line) in section.servers.enumerated() {
+            if let server = makeServer(line, index, in: section) { servers.append(server) }
+        }
+        let name = LogName(section.name)
+        return Backend(
+            name: name, settings: section.settings, servers: servers,
+            counters: BackendCounters(workerCount: threadCount),
+            errors: ErrorResponses(section.settings.errorResponses),
+            fullconn: max(1, maximumConnections / 10), source: makeSource(section.settings.source))
+    }
+
+    private mutating func makeServer(_ line: ServerLine, _ index: Int, in section: ProxySection) -> Server? {
+        var offset: Int?
+        var port: UInt16 = 0
+        switch line.address.port {
+        case .none: if line.address.isIP { offset = 0 }
+        case .fixed(let number): port = number
+        case .offset(let number): offset = Int(number)
+        case .range(let first, _): port = first
+        }
+        guard let address = serverAddress(line, port) else {
+            errors.append("\(section.kind.rawValue) \(section.name): server \(line.name): cannot resolve its address")
+            return nil
+        }
+        return Server(
+            name: LogName(line.name), settings: line.settings, address: address, portOffset: offset, index: index,
+            workerCount: threadCount, counters: ServerCounters(workerCount: threadCount),
+            source: makeSource(line.settings.source))
+    }
+
+    /// The first address that `init-addr` yields (manual, section 5.2).
+    private func serverAddress(_ line: ServerLine, _ port: UInt16) -> SocketAddress? {
+        let methods = line.settings.initialAddress.isEmpty ? [.libc] : line.settings.initialAddress
+        for method in methods {
+            switch method {
+            case .last: continue
+            case .libc: if let found = NameResolver.address(line.address, port: port) { return found }
+            case .none: return NameResolver.address(line.address, port: port) ?? SocketAddress(ipv4: 0, port: port)
+            case .ip(let spec): if let found = NameResolver.address(spec, port: port) { return found }
+            }
+        }
+        return nil
+    }
+
+    private mutating func makeSource(_ source: SourceAddress?) -> ConnectionSource? {
+        guard let source else { return nil }
+        var ports: ClosedRange<UInt16>?
+        if case .range(let first, let last) = source.address.port { ports = first...last }
+        guard let address = NameResolver.address(source.address, port: source.address.fixedPort) else {
+            errors.append("source: cannot resolve the address")
+            return nil
+        }
+        return ConnectionSource(address: address, ports: ports, interface: source.interface)
+    }
+
+    private mutating func makeFrontend(_ section: ProxySection, _ index: Int) -> Frontend {
+        let rules = section.useBackends.compactMap { rule -> BackendRule? in
+            guard let backend = backendOf[rule.backend] else { return nil }
+            return BackendRule(backend: backend, condition: rule.condition)
+        }
+        let chosen =
+            section.defaultBackend.flatMap { backendOf[$0] } ?? (section.kind == .listen ? backendOf[index] : nil)
+        let settings = section.settings
+        return Frontend(
+            name: LogName(section.name), settings: settings, rules: rules,
+            conditions: ConditionEvaluation(acls: section.acls), defaultBackend: chosen,
+            errors: ErrorResponses(settings.errorResponses),
+            logger: logger(
+                settings.logTargets, settings.logFormat, settings.options, tag: settings.logTag,
+                subject: "\(section.kind.rawValue) \(section.name)"),
+            counters: FrontendCounters(workerCount: threadCount))
+    }
+
+    private mutating func addBinds(_ section: ProxySection, _ frontend: Frontend) {
+        let kind = section.kind == .listen ? "proxy" : "frontend"
+        for line in section.binds {
+            var settings = line.settings
+            if let user = settings.user { settings.uid = identity(user, of: .user) }
+            if let group = settings.group { settings.gid = identity(group, of: .group) }
+            for spec in line.addresses {
+                for port in spec.ports {
+                    pendingBinds.append(
+                        PendingBind(frontend: frontend, settings: settings, spec: spec, port: port, kindText: kind))
+                }
+            }
+        }
+    }
+
+    private enum IdentityKind { case user, group }
+
+    private mutating func identity(_ name: String, of kind: IdentityKind) -> UInt32? {
+        switch kind {
+        case .user:
+            // SAFETY: the entry is static storage of libc, read at once; the start is single-threaded.
+            if let entry = unsafe getpwnam(name) { return unsafe entry.pointee.pw_uid }
+        case .group:
+            // SAFETY: as above.
+            if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
+        }
+        errors.append("bind: unknown \(kind == .user ? "user" : "group") '\(name)'")
+        return nil
+    }
+}
+
+extension AddressSpec {
+    /// The ports that the address names; 0 alone when it names none.
+    var ports: [UInt16] {
+        if case .range(let first, let last) = port { return Array(first...last) }
+        return [fixedPort]
+    }
+
+    var portCount: Int {
+        if case .range(let first, let last) = port { return Int(last) - Int(first) + 1 }
+        return 1
+    }
+
+    var isIP: Bool {
+        switch host {
+        case .ipv4, .ipv6, .name: return true
+        default: return false
+        }
+    }
+}
+
+extension Logger {
+    /// A logger without targets.
+    static var none: Logger {
+        do {
+            return try Logger(targets: [], format: .plain, tag: "")
+        } catch {
+            preconditionFailure("a logger without targets has nothing that can fail")
+        }
+    }
+}

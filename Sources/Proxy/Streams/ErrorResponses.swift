@@ -1,0 +1,67 @@
+import Configuration
+import HTTP
+
+/// The responses that a proxy gives by itself, ready to be sent: the standard pages, or what `errorfile` and `errorloc`
+/// put in their place (manual, section 4.2).
+///
+/// Thread-safety: immutable.
+final class ErrorResponses: Sendable {
+    struct Response: Sendable {
+        /// The whole response for a connection that goes on; empty: nothing is sent, the connection is closed.
+        let persistent: [UInt8]
+        /// The whole response for one that is closed after it.
+        let closing: [UInt8]
+        /// How many bytes of each are the head: a HEAD request gets no more.
+        let persistentHeadBytes: Int
+        let closingHeadBytes: Int
+        /// Whether the connection may go on after it.
+        let mayPersist: Bool
+    }
+
+    private let responses: [Int: Response]
+    private let fallback: Response
+
+    init(_ configured: [Int: ErrorResponse]) {
+        var table: [Int: Response] = [:]
+        for status in StandardResponses.statuses {
+            table[Int(status)] = ErrorResponses.standard(status)
+        }
+        for (status, response) in configured {
+            switch response {
+            case .file(_, let bytes):
+                let head = StandardResponses.headLength(of: bytes)
+                table[status] = Response(
+                    persistent: bytes, closing: bytes, persistentHeadBytes: head, closingHeadBytes: head,
+                    mayPersist: false)
+            case .redirect(let code, let location):
+                table[status] = ErrorResponses.redirect(UInt16(clamping: code), location)
+            }
+        }
+        responses = table
+        fallback = ErrorResponses.standard(500)
+    }
+
+    /// The response for a status.
+    func response(for status: Int) -> Response { responses[status] ?? fallback }
+
+    private static func standard(_ status: UInt16) -> Response {
+        let code = HTTPStatus(status)
+        return both(
+            StandardResponses.response(code), StandardResponses.response(code, connection: .close))
+    }
+
+    private static func redirect(_ status: UInt16, _ location: String) -> Response {
+        let code = HTTPStatus(status)
+        let fields = [("cache-control", "no-cache"), ("location", location)]
+        return both(
+            StandardResponses.response(code, contentType: "", content: [], fields: fields),
+            StandardResponses.response(code, contentType: "", content: [], connection: .close, fields: fields))
+    }
+
+    private static func both(_ persistent: [UInt8], _ closing: [UInt8]) -> Response {
+        Response(
+            persistent: persistent, closing: closing,
+            persistentHeadBytes: StandardResponses.headLength(of: persistent),
+            closingHeadBytes: StandardResponses.headLength(of: closing), mayPersist: true)
+    }
+}

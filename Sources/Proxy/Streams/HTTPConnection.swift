@@ -1,0 +1,177 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import HTTP
+
+/// One client connection in `mode http`. Between requests it is all there is: no buffer, no parser.
+///
+/// The first byte of a request makes it take an `HTTPExchange`, which uses the transport until the response is sent and
+/// then hands it back, with the bytes of the next request that came along (pipelining, RFC 9112 section 9.3.2).
+///
+/// Thread-safety: its worker's thread only.
+final class HTTPConnection: TransportConsumer {
+    let context: WorkerContext
+    private(set) var transport: SocketTransport!
+    // SAFETY: listeners live as long as the runtime, which outlives its connections.
+    private var listener: Listener { unsafe listenerReference }
+    private unowned(unsafe) let listenerReference: Listener
+    var frontend: Frontend { listener.frontend }
+
+    /// The client's address, compact.
+    let client: LogAddress
+    private(set) var acceptDateMicroseconds: Int64 = 0
+    /// Since when the connection waits for a request: accept, or the end of the response before.
+    private(set) var idleSince = Ticks.zero
+    private(set) var requestCount: Int32 = 0
+    private var slot: Int32 = 0
+    private var isOver = false
+    private var isLingering = false
+    private var exchange: HTTPExchange?
+    /// The bytes of the next request, received with those of the last.
+    private var pending: Chunk?
+    /// A server connection that no other client may use (`http-reuse never`).
+    var ownServer: ServerConnection?
+
+    init(context: WorkerContext, listener: Listener, client: LogAddress) {
+        self.context = context
+        unsafe listenerReference = listener
+        self.client = client
+        super.init()
+    }
+
+    private var worker: Worker { context.worker }
+
+    /// The client's host as text ("127.0.0.1", "::1"); empty for a unix socket. Made once, when it is first needed.
+    lazy var addressText: [UInt8] = {
+        let address = client.socketAddress
+        switch address.family {
+        case .ipv4, .ipv6: return Array(address.host.utf8)
+        default: return []
+        }
+    }()
+
+    /// Starts with an accepted socket.
+    func start(_ fd: Int32) {
+        slot = Int32(truncatingIfNeeded: context.adopt(self))
+        transport = SocketTransport(accepted: fd, worker: worker, consumer: self)
+        acceptDateMicroseconds = worker.wallClockMicroseconds
+        idleSince = worker.now
+        let timeouts = frontend.settings.timeouts
+        wait(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
+        transport.receive(credit: context.bufferBytes)
+    }
+
+    private func wait(_ milliseconds: Int?) {
+        guard let milliseconds else { return worker.schedule(self, at: .never) }
+        worker.schedule(self, at: worker.now.adding(milliseconds: milliseconds))
+    }
+
+    // MARK: Between requests
+
+    override func transport(_ transport: Transport, received chunk: consuming Chunk) {
+        if isLingering {
+            if transport.credit == 0 { end() }
+            return
+        }
+        if transport === self.transport { return beginExchange().begin(with: chunk) }
+        dropOwnServer()
+    }
+
+    /// Keeps the server connection for this client's next request.
+    func keep(_ connection: ServerConnection) {
+        ownServer = connection
+        connection.transport.consumer = self
+        connection.transport.receive(credit: 1)
+    }
+
+    /// An idle server connection said something, or ended: it cannot be used again.
+    private func dropOwnServer() {
+        ownServer?.transport.close()
+        ownServer = nil
+    }
+
+    private func beginExchange() -> HTTPExchange {
+        worker.cancel(self)
+        requestCount += 1
+        let exchange = context.takeExchange()
+        self.exchange = exchange
+        transport.consumer = exchange
+        exchange.attach(to: self)
+        return exchange
+    }
+
+    override func transportReceivedEnd(_ transport: Transport) {
+        guard transport === self.transport else { return dropOwnServer() }
+        if requestCount > 0 || isLingering { return end() }
+        beginExchange().abandonedBeforeRequest(.client)
+    }
+
+    override func transport(_ transport: Transport, failed error: SystemError) {
+        guard transport === self.transport else { return dropOwnServer() }
+        if requestCount > 0 || isLingering { return end() }
+        beginExchange().abandonedBeforeRequest(.client)
+    }
+
+    /// The wait for a request is over, or a pipelined request is due.
+    override func run(on worker: Worker, _ reason: WakeReason) {
+        if isOver || exchange != nil { return }
+        if let chunk = pending.take() {
+            beginExchange().begin(with: chunk)
+            return
+        }
+        guard reason.contains(.timer), deadline <= worker.now || deadline == .never else { return }
+        if requestCount > 0 || isLingering { return end() }
+        beginExchange().abandonedBeforeRequest(.clientTimeout)
+    }
+
+    // MARK: After an exchange
+
+    /// The response has been sent and the connection goes on. `rest` is what has come of the next request.
+    func exchangeCompleted(rest: consuming Chunk?) {
+        exchange = nil
+        transport.consumer = self
+        idleSince = worker.now
+        if let rest {
+            pending = consume rest
+            worker.wake(self)
+            return
+        }
+        let timeouts = frontend.settings.timeouts
+        wait(timeouts.httpKeepAliveMilliseconds ?? timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
+        transport.receive(credit: context.bufferBytes)
+    }
+
+    /// The exchange was the last: the connection is closed.
+    ///
+    /// With bytes of the client on their way, closing would reset the connection and take the response from the client
+    /// (RFC 9112 section 9.6): with `lingers` what still comes is read and dropped, for a short while.
+    func exchangeEndedConnection(reset: Bool, lingers: Bool) {
+        exchange = nil
+        guard lingers else { return end(reset: reset) }
+        transport.consumer = self
+        isLingering = true
+        transport.receive(credit: HTTPConnection.lingerBytes)
+        wait(HTTPConnection.lingerMilliseconds)
+    }
+
+    private static let lingerBytes = 65536
+    private static let lingerMilliseconds = 1000
+
+    /// Closes at once if no request is being served; for stopping.
+    func closeIfIdle() {
+        if exchange == nil && requestCount > 0 && !isOver { end() }
+    }
+
+    private func end(reset: Bool = false) {
+        if isOver { return }
+        isOver = true
+        worker.cancel(self)
+        _ = pending.take()
+        ownServer?.transport.close()
+        ownServer = nil
+        transport.close(reset: reset)
+        listener.connectionEnded(on: worker)
+        context.bury(Int(slot))
+    }
+}

@@ -1,0 +1,328 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import HTTP
+
+/// What comes from the client: the request's head, its choice of backend and server, its body.
+extension HTTPExchange {
+    // MARK: The head
+
+    func receivedFromClient(_ chunk: consuming Chunk) {
+        if state == .requestHead { return receivedHead(chunk) }
+        record.bytesUploaded &+= UInt64(chunk.count)
+        forwardRequest(chunk)
+    }
+
+    func receivedHead(_ chunk: consuming Chunk) {
+        record.bytesUploaded &+= UInt64(chunk.count)
+        if var head = requestChunk.take() {
+            // SAFETY: the bytes are copied while the chunk lives.
+            let copied = unsafe head.append(chunk.bytes)
+            let fits = copied == chunk.count
+            requestChunk = consume head
+            if !fits { return refuse(HTTPParseError(.headTooLarge, at: copied)) }
+        } else {
+            requestChunk = consume chunk
+        }
+        // SAFETY: the chunk stays in `requestChunk`, its bytes in place, until the head is reset or rebased.
+        switch unsafe RequestParser(limits: parserLimits).parse(requestBytes, into: request) {
+        case .needMore:
+            if frontend.settings.timeouts.httpRequestMilliseconds == nil {
+                clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+            }
+            arm()
+            client.transport.receive(credit: requestRoom)
+        case .failed(let error): refuse(error)
+        case .complete(let length): requestParsed(length)
+        }
+    }
+
+    @unsafe
+    var requestBytes: UnsafeRawBufferPointer {
+        // SAFETY: there is a chunk whenever the request has a head.
+        switch requestChunk {
+        case .some(let chunk): return unsafe chunk.bytes
+        case .none: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+    }
+
+    private var requestRoom: Int {
+        switch requestChunk {
+        case .some(let chunk): return chunk.isUnique ? max(1, chunk.room) : context.bufferBytes
+        case .none: return context.bufferBytes
+        }
+    }
+
+    /// The head is whole: what it asks for, and where it goes.
+    private func requestParsed(_ headLength: Int) {
+        record.requestMilliseconds = elapsed(since: requestStart)
+        if frontend.logger.wantsRequestLine { captureRequestLine() }
+        directives = request.connectionDirectives
+        let framing = request.requestFraming
+        requestBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
+        splitBody(headLength)
+        isUpgrade = directives.contains(.upgrade)
+        keepsClient = directives.contains(.persistent) && !request.isFramingDoubtful && connectionMode != .close
+        clientDeadline = .never
+        state = .server
+        var facts = RuleFacts(
+            source: client.client.socketAddress, transport: client.transport, worker: worker, request: request)
+        guard let chosen = frontend.backend(for: &facts) else {
+            return respond(503, .server, .connect)
+        }
+        enter(chosen)
+        chosen.counters.add(.requests, on: worker.index)
+        connectionMode = max(connectionMode, chosen.settings.httpConnectionMode)
+        if connectionMode == .close { keepsClient = false }
+        prepareHead(chosen)
+        if !requestBody.isDone {
+            client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
+            touchClient()
+        } else if aborts {
+            client.transport.watchesHangup = true
+        }
+        requestServer()
+        if state != .spare { arm() }
+    }
+
+    private var aborts: Bool {
+        frontend.settings.options.contains(.abortOnClose) || backend?.settings.options.contains(.abortOnClose) == true
+    }
+
+    /// Cuts what follows the head off: body, or the next request.
+    private func splitBody(_ headLength: Int) {
+        guard var chunk = requestChunk.take() else { return }
+        let count = chunk.count
+        if count == headLength {
+            requestChunk = consume chunk
+            return
+        }
+        let rest = chunk.share(headLength..<count)
+        chunk.removeLast(count - headLength)
+        requestChunk = consume chunk
+        forwardRequest(rest)
+        keepForReplay()
+    }
+
+    /// Keeps a body that came whole with its head, in case the request must be sent again.
+    private func keepForReplay() {
+        guard requestBody.isDone, upload.chunkCount == 1, let chunk = upload.popFirst() else { return }
+        replay = chunk.share(0..<chunk.count)
+        upload.append(chunk)
+    }
+
+    private func captureRequestLine() {
+        // SAFETY: the head's slices lie in the chunk; the line ends before the first field, or at the head's end.
+        let bytes = unsafe requestBytes
+        let start = request.startOffset
+        var end = start
+        while end < bytes.count {
+            let byte = unsafe bytes[end]
+            if byte == 0x0A || byte == 0x0D { break }
+            end += 1
+        }
+        unsafe record.captureRequestLine(
+            UnsafeRawBufferPointer(rebasing: bytes[start..<end]), maximumBytes: context.loggedLineBytes)
+    }
+
+    /// Edits the head as the connection and the options ask.
+    private func prepareHead(_ backend: Backend) {
+        if directives.rawValue & ~ConnectionDirectives.persistent.rawValue != 0 || request.has(.keepAlive)
+            || request.has(.te) || request.has(.proxyConnection) || request.has(.upgrade)
+        {
+            request.removeHopByHopFields(keepUpgrade: isUpgrade)
+        }
+        guard let option = backend.settings.forwardFor ?? frontend.settings.forwardFor else { return }
+        let address = client.client.socketAddress
+        if let except = option.except, address.isIn(except) { return }
+        let name = Array(option.header.utf8)
+        if option.ifNone && request.firstIndex(named: name.span) != nil { return }
+        let text = client.addressText
+        if !text.isEmpty { _ = request.add(name: name.span, value: text.span) }
+    }
+
+    // MARK: The body
+
+    /// Takes bytes that follow the head: this request's body, then the next request.
+    func forwardRequest(_ bytes: consuming Chunk) {
+        var chunk = bytes
+        if requestBody.isDone {
+            keepSurplus(chunk)
+            return
+        }
+        switch requestBody.framing {
+        case .none: break
+        case .tunnel, .untilClose: sendToServer(chunk)
+        case .length:
+            let count = Int(min(requestBody.remaining, UInt64(chunk.count)))
+            requestBody.remaining -= UInt64(count)
+            if requestBody.remaining == 0 { requestBody.isDone = true }
+            if count == chunk.count {
+                sendToServer(chunk)
+            } else {
+                sendToServer(chunk.splitFirst(count))
+                keepSurplus(chunk)
+            }
+        case .chunked:
+            // SAFETY: the bytes are read while the chunk lives.
+            switch unsafe requestBody.decoder.advance(chunk.bytes) {
+            case .needMore, .data: sendToServer(chunk)
+            case .complete(let end):
+                requestBody.isDone = true
+                if end == chunk.count {
+                    sendToServer(chunk)
+                } else {
+                    sendToServer(chunk.splitFirst(end))
+                    keepSurplus(chunk)
+                }
+            case .failed:
+                _ = consume chunk
+                return badRequestBody()
+            }
+        }
+        if requestBody.isDone { requestComplete() } else { continueUpload() }
+    }
+
+    private func keepSurplus(_ chunk: consuming Chunk) {
+        record.bytesUploaded &-= UInt64(chunk.count)
+        if var before = surplus.take() {
+            // SAFETY: the bytes are copied while the chunk lives; what does not fit cannot come, by credit.
+            _ = unsafe before.append(chunk.bytes)
+            surplus = consume before
+        } else {
+            surplus = consume chunk
+        }
+    }
+
+    private func sendToServer(_ chunk: consuming Chunk) {
+        if serverPhase == .connected, state != .server, state != .requestHead, let transport = connection?.transport {
+            transport.send(chunk)
+        } else {
+            upload.append(chunk)
+        }
+    }
+
+    /// The body goes on: pushes out what there is, and lets more come as there is room.
+    private func continueUpload() {
+        if state == .requestHead { return }
+        touchClient()
+        guard serverPhase == .connected, let transport = connection?.transport, state != .server else {
+            client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
+            return
+        }
+        if case .failed = transport.flush() { return serverFailed() }
+        serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+        client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
+        arm()
+    }
+
+    /// The last byte of the request has come.
+    private func requestComplete() {
+        clientDeadline = .never
+        if state == .requestHead { return }
+        client.transport.receive(credit: 0)
+        if aborts { client.transport.watchesHangup = true }
+        guard serverPhase == .connected, state != .server, let transport = connection?.transport else { return }
+        if case .failed = transport.flush() { return serverFailed() }
+        if state == .responseHead { serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds) }
+        arm()
+        settle()
+    }
+
+    func touchClient() {
+        if state == .tunnel { return touchTunnel() }
+        clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+        arm()
+    }
+
+    func serverDrained() {
+        guard let transport = connection?.transport else { return }
+        if state == .tunnel { return tunnelOpened() }
+        if !requestBody.isDone {
+            client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
+            touchClient()
+        } else if state == .responseHead {
+            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+            arm()
+        }
+        settle()
+    }
+
+    // MARK: The server
+
+    func assigned(_ server: Server) {
+        if let own = client.ownServer {
+            client.ownServer = nil
+            if own.server === server {
+                return use(own)
+            }
+            own.transport.close()
+        }
+        if mayReuse(server), let idle = server.idle[worker.index].take(on: worker) { return use(idle) }
+        openConnection(to: server)
+    }
+
+    /// Whether an idle connection may carry this request (manual, section 4.2, `http-reuse`).
+    private func mayReuse(_ server: Server) -> Bool {
+        guard let settings = backend?.settings else { return false }
+        let isFirst = client.requestCount == 1
+        switch settings.httpReuse {
+        case .never: return false
+        case .safe: return !isFirst
+        case .aggressive: return !isFirst || server.idle[worker.index].newestWasReused
+        case .always: return true
+        }
+    }
+
+    private func use(_ idle: ServerConnection) {
+        connection = idle
+        isReused = true
+        context.statistics.reusedServerConnections.add()
+        idle.transport.consumer = self
+        connectionEstablished()
+    }
+
+    /// Sends the head, and as much of the body as there is.
+    func sendRequest() {
+        guard let used = connection, let backend else { return }
+        used.requestCount += 1
+        state = .responseHead
+        hasResponseBytes = false
+        response.reset()
+        keepsServer = connectionMode == .keepAlive
+        guard var chunk = worker.pool.take() else { return respond(500, .resource, .connect) }
+        var option = ConnectionOption.implied
+        if isUpgrade {
+            option = .upgrade
+        } else if connectionMode != .keepAlive {
+            option = .close
+        } else if request.version < .http11 {
+            option = .keepAlive
+        }
+        // SAFETY: the head's bytes lie in `requestChunk`, the region in a fresh block.
+        let written = unsafe HeadSerializer.writeRequest(
+            request, version: request.version < .http11 ? .http10 : .http11, connection: option,
+            into: chunk.freeBytes)
+        guard let written else { return respond(400, .proxy, .request) }
+        chunk.extend(by: written)
+        if upload.chunkCount == 1 && upload.byteCount <= min(chunk.room, HTTPExchange.copiedBodyBytes),
+            let body = upload.popFirst()
+        {
+            // SAFETY: the bytes are copied while the body's chunk lives.
+            _ = unsafe chunk.append(body.bytes)
+        }
+        used.transport.send(chunk)
+        while let body = upload.popFirst() { used.transport.send(body) }
+        if case .failed = used.transport.flush() { return serverFailed() }
+        used.transport.receive(credit: context.windowBytes)
+        serverDeadline = deadline(backend.settings.timeouts.serverMilliseconds)
+        if !requestBody.isDone {
+            client.transport.receive(credit: max(0, context.windowBytes - used.transport.queuedByteCount))
+        }
+        arm()
+    }
+
+    /// A body no longer than this is copied behind its head, which costs less than a second vector.
+    static let copiedBodyBytes = 4096
+}

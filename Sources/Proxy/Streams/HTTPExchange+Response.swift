@@ -1,0 +1,372 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import HTTP
+
+/// What comes from the server: interim responses, the response's head and body, and after a change of protocol the
+/// bytes of a tunnel.
+extension HTTPExchange {
+    func receivedFromServer(_ chunk: consuming Chunk) {
+        hasResponseBytes = true
+        switch state {
+        case .responseHead: receivedResponseHead(chunk)
+        case .responseBody, .tunnel: forwardResponse(chunk)
+        case .finishing, .server, .requestHead, .spare:
+            // Bytes that nobody asked for: the connection cannot be trusted with another request.
+            keepsServer = false
+        }
+    }
+
+    // MARK: The head
+
+    private func receivedResponseHead(_ chunk: consuming Chunk) {
+        if var head = responseChunk.take() {
+            // SAFETY: the bytes are copied while the chunk lives.
+            let copied = unsafe head.append(chunk.bytes)
+            let fits = copied == chunk.count
+            responseChunk = consume head
+            if !fits { return badResponse() }
+        } else {
+            responseChunk = consume chunk
+        }
+        parseResponse()
+    }
+
+    @unsafe
+    private var responseBytes: UnsafeRawBufferPointer {
+        switch responseChunk {
+        case .some(let chunk): return unsafe chunk.bytes
+        case .none: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+    }
+
+    /// Parses what has come, one head after another until the final one.
+    private func parseResponse() {
+        // Bounded: each round takes a head off the chunk, or ends.
+        while true {
+            // SAFETY: the chunk stays in `responseChunk`, its bytes in place, until the head is reset.
+            switch unsafe ResponseParser(limits: parserLimits).parse(responseBytes, into: response) {
+            case .needMore:
+                makeRoomForHead()
+                return
+            case .failed: return badResponse()
+            case .complete(let length):
+                if !response.status.isInterim { return responseParsed(length) }
+                if !forwardInterim(length) { return }
+            }
+            if responseChunk == nil { return }
+        }
+    }
+
+    /// A head that began late in its block, after interim ones, moves to a fresh one to have room for its rest.
+    private func makeRoomForHead() {
+        guard let chunk = responseChunk.take() else { return }
+        if chunk.isUnique && chunk.room > 0 {
+            responseChunk = consume chunk
+            return
+        }
+        guard var fresh = worker.pool.take() else {
+            _ = consume chunk
+            return badResponse()
+        }
+        // SAFETY: the bytes are copied while the old chunk lives; the head is told where they are now.
+        let copied = unsafe fresh.append(chunk.bytes)
+        unsafe response.rebase(UnsafeRawPointer(fresh.bytes.baseAddress!))
+        if copied < chunk.count || fresh.room == 0 {
+            _ = consume chunk
+            return badResponse()
+        }
+        responseChunk = consume fresh
+    }
+
+    /// Passes a 1xx response on (RFC 9110 section 15.2); HTTP/1.0 clients do not know them. False when it went wrong.
+    private func forwardInterim(_ headLength: Int) -> Bool {
+        guard var chunk = responseChunk.take() else { return false }
+        let rest = headLength < chunk.count ? chunk.share(headLength..<chunk.count) : nil
+        chunk.removeLast(chunk.count - headLength)
+        if request.version >= .http11 {
+            record.bytesRead &+= UInt64(chunk.count)
+            client.transport.send(chunk)
+            if case .failed = client.transport.flush() {
+                clientFailed()
+                return false
+            }
+        }
+        response.reset()
+        responseChunk = consume rest
+        return true
+    }
+
+    /// The final head is whole.
+    private func responseParsed(_ headLength: Int) {
+        record.responseMilliseconds = elapsed(since: connectedAt)
+        record.status = Int32(response.status.code)
+        if retriesStatus(Int(response.status.code)) { return }
+        let framing = response.responseFraming(requestMethod: request.method)
+        responseBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
+        let ownDirectives = response.connectionDirectives
+        if !ownDirectives.contains(.persistent) || response.isFramingDoubtful { keepsServer = false }
+        switch framing {
+        case .tunnel: return startTunnel(headLength, ownDirectives)
+        case .untilClose:
+            keepsClient = false
+            keepsServer = false
+        case .chunked where request.version < .http11:
+            responseBody.unchunks = true
+            keepsClient = false
+            response.deleteAll(.transferEncoding)
+            response.deleteAll(.trailer)
+        case .none, .length, .chunked: break
+        }
+        if isUpgrade { isUpgrade = false }
+        state = .responseBody
+        sendResponseHead(headLength, ownDirectives, clientOption)
+    }
+
+    private var clientOption: ConnectionOption {
+        if !keepsClient { return .close }
+        return request.version < .http11 ? .keepAlive : .implied
+    }
+
+    /// Writes the head to the client, with what came of the body behind it.
+    private func sendResponseHead(
+        _ headLength: Int, _ ownDirectives: ConnectionDirectives, _ option: ConnectionOption
+    ) {
+        guard var head = responseChunk.take(), var chunk = worker.pool.take() else {
+            return respond(502, .resource, .headers)
+        }
+        if ownDirectives.rawValue & ~ConnectionDirectives.persistent.rawValue != 0 || response.has(.keepAlive)
+            || response.has(.proxyConnection) || (response.has(.upgrade) && option != .upgrade)
+        {
+            response.removeHopByHopFields(keepUpgrade: option == .upgrade || response.status.code == 426)
+        }
+        // SAFETY: the head's bytes lie in `head`, the region in a fresh block.
+        let written = unsafe HeadSerializer.writeResponse(
+            response, version: .http11, connection: option, into: chunk.freeBytes)
+        guard let written else {
+            _ = (consume head).count
+            return badResponse()
+        }
+        chunk.extend(by: written)
+        record.bytesRead &+= UInt64(written)
+        hasResponded = true
+        let bodyBytes = head.count - headLength
+        if bodyBytes > 0 { head.removeFirst(headLength) }
+        _ = requestChunk.take()
+        _ = replay.take()
+        client.transport.send(chunk)
+        if frontend.logger.logsEarly { logEarly() }
+        if bodyBytes > 0 {
+            forwardResponse(head)
+        } else {
+            _ = consume head
+            responseForwarded()
+        }
+    }
+
+    private func logEarly() {
+        record.isEarly = true
+        record.activeMilliseconds = elapsed(since: requestStart)
+        record.totalMilliseconds = record.idleMilliseconds &+ record.activeMilliseconds
+        context.log(record, with: frontend.logger)
+        isLogged = true
+    }
+
+    // MARK: The body
+
+    private func forwardResponse(_ bytes: consuming Chunk) {
+        var chunk = bytes
+        switch responseBody.framing {
+        case .none: keepsServer = false
+        case .tunnel, .untilClose: sendToClient(chunk)
+        case .length:
+            let count = Int(min(responseBody.remaining, UInt64(chunk.count)))
+            responseBody.remaining -= UInt64(count)
+            if responseBody.remaining == 0 { responseBody.isDone = true }
+            if count < chunk.count {
+                keepsServer = false
+                chunk.removeLast(chunk.count - count)
+            }
+            sendToClient(chunk)
+        case .chunked:
+            if responseBody.unchunks { return forwardUnchunked(chunk) }
+            // SAFETY: the bytes are read while the chunk lives.
+            switch unsafe responseBody.decoder.advance(chunk.bytes) {
+            case .needMore, .data: sendToClient(chunk)
+            case .complete(let end):
+                responseBody.isDone = true
+                if end < chunk.count {
+                    keepsServer = false
+                    chunk.removeLast(chunk.count - end)
+                }
+                sendToClient(chunk)
+            case .failed:
+                _ = consume chunk
+                return abort(.server, .data)
+            }
+        }
+        responseForwarded()
+    }
+
+    /// Sends the content alone, without the chunked coding's framing (RFC 9112 section 7.1.3).
+    private func forwardUnchunked(_ chunk: consuming Chunk) {
+        var index = 0
+        // Bounded by the chunk's bytes: each round takes some.
+        while index < chunk.count {
+            // SAFETY: the bytes are read while the chunk lives.
+            switch unsafe responseBody.decoder.next(chunk.bytes, from: index) {
+            case .needMore: index = chunk.count
+            case .data(let range):
+                sendToClient(chunk.share(range))
+                index = range.upperBound
+            case .complete:
+                responseBody.isDone = true
+                index = chunk.count
+            case .failed:
+                _ = consume chunk
+                return abort(.server, .data)
+            }
+        }
+        responseForwarded()
+    }
+
+    private func sendToClient(_ chunk: consuming Chunk) {
+        record.bytesRead &+= UInt64(chunk.count)
+        client.transport.send(chunk)
+    }
+
+    /// Pushes out what was queued for the client, and lets the server send on as there is room.
+    private func responseForwarded() {
+        let result = client.transport.flush()
+        if case .failed = result { return clientFailed() }
+        if state == .tunnel { return tunnelOpened() }
+        if responseBody.isDone {
+            serverDeadline = .never
+            state = .finishing
+            connection?.transport.receive(credit: 1)
+        } else {
+            let room = max(0, context.windowBytes - client.transport.queuedByteCount)
+            connection?.transport.receive(credit: room)
+            serverDeadline = room > 0 ? deadline(backend?.settings.timeouts.serverMilliseconds) : .never
+        }
+        if requestBody.isDone {
+            clientDeadline = result == .done ? .never : deadline(frontend.settings.timeouts.clientMilliseconds)
+        }
+        if state == .finishing && result == .done && requestBody.isDone { return settle() }
+        arm()
+        settle()
+    }
+
+    func clientDrained() {
+        if state == .tunnel { return tunnelOpened() }
+        if state == .responseBody {
+            connection?.transport.receive(credit: context.windowBytes)
+            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+            if requestBody.isDone { clientDeadline = .never }
+            arm()
+        }
+        settle()
+    }
+
+    // MARK: The end of the server's side
+
+    func serverReceivedEnd() {
+        serverEnded = true
+        switch state {
+        case .responseHead: serverEndedBeforeResponse()
+        case .responseBody:
+            if responseBody.framing == .untilClose {
+                responseBody.isDone = true
+                responseForwarded()
+            } else {
+                abort(.server, .data)
+            }
+        case .tunnel:
+            touchTunnel()
+            settleTunnel()
+        case .finishing:
+            keepsServer = false
+            if !requestBody.isDone { stopUpload() }
+        case .requestHead, .server, .spare: break
+        }
+    }
+
+    /// The response is complete and the server listens no more: what is left of the request goes nowhere.
+    func stopUpload() {
+        keepsClient = false
+        dropConnection()
+        client.transport.receive(credit: 0)
+        if client.transport.queuedByteCount == 0 { complete() }
+    }
+
+    // MARK: Tunnels
+
+    /// 101, or a CONNECT that was accepted: the head goes out, then bytes flow both ways (RFC 9110 section 7.8, 9.3.6).
+    private func startTunnel(_ headLength: Int, _ ownDirectives: ConnectionDirectives) {
+        keepsClient = false
+        keepsServer = false
+        requestBody.start(.tunnel, decoder: requestBody.decoder)
+        responseBody.start(.tunnel, decoder: responseBody.decoder)
+        state = .tunnel
+        client.transport.watchesHangup = false
+        let early = surplus.take()
+        let isConnect = request.method == .connect
+        sendResponseHead(headLength, ownDirectives, isConnect ? .implied : .upgrade)
+        if state != .tunnel { return }
+        if let early {
+            record.bytesUploaded &+= UInt64(early.count)
+            forwardRequest(early)
+        }
+        if state == .tunnel {
+            touchTunnel()
+            tunnelOpened()
+        }
+    }
+
+    /// Either side was active: both waits start again.
+    func touchTunnel() {
+        let client = frontend.settings.timeouts, server = backend?.settings.timeouts ?? client
+        let tunnel = server.tunnelMilliseconds ?? client.tunnelMilliseconds
+        let halfClosed = clientEnded || serverEnded
+        clientDeadline = deadline(
+            halfClosed
+                ? client.clientFinMilliseconds ?? tunnel ?? client.clientMilliseconds
+                : tunnel ?? client.clientMilliseconds)
+        serverDeadline = deadline(
+            halfClosed
+                ? server.serverFinMilliseconds ?? tunnel ?? server.serverMilliseconds
+                : tunnel ?? server.serverMilliseconds)
+        arm()
+    }
+
+    /// Lets each side send as the other has room.
+    func tunnelOpened() {
+        guard let transport = connection?.transport else { return }
+        if !clientEnded {
+            client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
+        }
+        if !serverEnded {
+            transport.receive(credit: max(0, context.windowBytes - client.transport.queuedByteCount))
+        }
+        touchTunnel()
+        settleTunnel()
+    }
+
+    /// Passes ends on; both ended is the end of the exchange.
+    func settleTunnel() {
+        guard state == .tunnel, let transport = connection?.transport else { return }
+        if clientEnded && !serverFinished && transport.queuedByteCount == 0 {
+            serverFinished = true
+            if !serverEnded { transport.finish() }
+        }
+        if serverEnded && !clientFinished && client.transport.queuedByteCount == 0 {
+            clientFinished = true
+            if !clientEnded { client.transport.finish() }
+        }
+        if clientFinished && serverFinished {
+            requestBody.isDone = true
+            complete()
+        }
+    }
+}

@@ -1,0 +1,285 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import HTTP
+
+/// One HTTP request and its response: from the first byte of the one to the last byte of the other.
+///
+/// An exchange is taken from its worker's spare ones when a request begins and given back when it is over, so that a
+/// request allocates nothing and an idle connection holds nothing. While it lasts it is the consumer of both transports.
+///
+/// Files: this one holds the state, the beginning and the end; `+Request` what comes from the client, `+Response` what
+/// comes from the server, `+Failures` what goes wrong.
+///
+/// Thread-safety: its worker's thread only.
+final class HTTPExchange: ProxiedStream {
+    /// What the exchange is doing.
+    enum State {
+        /// Nothing: it waits among the spare ones.
+        case spare
+        /// The request's head is being received.
+        case requestHead
+        /// A server is being found.
+        case server
+        /// The response's head is awaited; the request's body may still be on its way.
+        case responseHead
+        /// The response's body is being forwarded.
+        case responseBody
+        /// No more HTTP: bytes both ways.
+        case tunnel
+        /// The response is complete; its last bytes, or those of the request, are on their way.
+        case finishing
+    }
+
+    /// How far a message's body has come.
+    struct Body {
+        var framing = BodyFraming.none
+        var remaining: UInt64 = 0
+        var decoder: ChunkedDecoder
+        /// Whether the end of the body was seen.
+        var isDone = false
+        /// Whether only the content is passed on, because the recipient does not know the chunked coding.
+        var unchunks = false
+
+        mutating func start(_ framing: BodyFraming, decoder: ChunkedDecoder) {
+            self.framing = framing
+            self.decoder = decoder
+            unchunks = false
+            remaining = 0
+            isDone = framing == .none
+            if case .length(let count) = framing { remaining = count }
+        }
+    }
+
+    var client: HTTPConnection!
+    var state = State.spare
+    let request: MessageHead
+    let response: MessageHead
+    /// The block in which the request's head lies, until the response has begun.
+    var requestChunk: Chunk?
+    /// The part of the body that came with the head, kept while the request may have to be sent again.
+    var replay: Chunk?
+    var responseChunk: Chunk?
+    var requestBody: Body
+    var responseBody: Body
+    /// Request body that waits for a connection to the server.
+    var upload = ChunkChain()
+    /// What has come of the next request.
+    var surplus: Chunk?
+
+    var requestStart = Ticks.zero
+    var connectedAt = Ticks.zero
+    var directives: ConnectionDirectives = []
+    var connectionMode = HTTPConnectionMode.keepAlive
+    /// Whether the client's connection, and the server's, go on after this exchange.
+    var keepsClient = false, keepsServer = false
+    /// Whether the server's connection had carried requests before.
+    var isReused = false
+    /// Whether any byte of the response has come.
+    var hasResponseBytes = false
+    /// Whether any byte of the response has been sent to the client.
+    var hasResponded = false
+    var isUpgrade = false
+    var isLogged = false
+    var clientEnded = false, serverEnded = false
+    var clientFinished = false, serverFinished = false
+
+    let parserLimits: HTTPLimits
+
+    override init(context: WorkerContext) {
+        parserLimits = context.httpLimits
+        request = MessageHead(limits: parserLimits)
+        response = MessageHead(limits: parserLimits)
+        requestBody = Body(decoder: ChunkedDecoder(limits: parserLimits))
+        responseBody = requestBody
+        super.init(context: context)
+    }
+
+    override var clientTransport: SocketTransport? { client.transport }
+
+    // MARK: What the shared half asks for
+
+    override func serverAssigned(_ server: Server) { assigned(server) }
+    override func serverConnected() {
+        connectedAt = worker.now
+        sendRequest()
+    }
+    override func serverUnavailable(_ failure: ServerFailure) { unavailable(failure) }
+    override func clientTimedOut() { clientWaitOver() }
+    override func serverTimedOut() { serverWaitOver() }
+
+    // MARK: The beginning
+
+    /// Prepares for a request on the connection.
+    func attach(to connection: HTTPConnection) {
+        client = connection
+        frontend = connection.frontend
+        state = .requestHead
+        acceptTicks = connection.idleSince
+        requestStart = worker.now
+        record.client = connection.client
+        record.frontend = frontend.name
+        record.reset()
+        record.acceptDateMicroseconds = connection.acceptDateMicroseconds
+        record.requestDateMicroseconds = worker.wallClockMicroseconds
+        record.idleMilliseconds = elapsed(since: connection.idleSince)
+        record.processConnections = Int32(clamping: context.process.connections.current)
+        record.frontendConnections = Int32(clamping: frontend.current)
+        connectionMode = frontend.settings.httpConnectionMode
+    }
+
+    /// The first bytes of the request.
+    func begin(with chunk: consuming Chunk) {
+        let timeouts = frontend.settings.timeouts
+        clientDeadline = deadline(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
+        context.statistics.requests.add()
+        frontend.counters.add(.requests, on: worker.index)
+        receivedHead(chunk)
+    }
+
+    // MARK: The end
+
+    /// Whether both messages are complete and sent: the exchange is over.
+    func settle() {
+        guard state == .finishing, client.transport.queuedByteCount == 0 else { return }
+        if !requestBody.isDone && keepsClient && connection != nil { return }
+        complete()
+    }
+
+    /// Ends an exchange that went as it should, or whose error response has been sent.
+    func complete() {
+        if state == .spare { return }
+        let goesOn = keepsClient && requestBody.isDone && !clientEnded && !context.isDraining
+        report()
+        releaseConnection()
+        let connection = client!
+        let rest = surplus.take()
+        let mustLinger = !goesOn && (rest != nil || !requestBody.isDone)
+        reset()
+        if goesOn {
+            connection.exchangeCompleted(rest: rest)
+        } else {
+            _ = consume rest
+            if mustLinger { connection.transport.finish() }
+            connection.exchangeEndedConnection(reset: false, lingers: mustLinger)
+        }
+    }
+
+    /// Ends an exchange at once: the client's connection is closed, whatever it was doing.
+    func abort(_ cause: TerminationCause, _ phase: TerminationPhase) {
+        if state == .spare { return }
+        if record.cause == .none { (record.cause, record.phase) = (cause, phase) }
+        report()
+        dropConnection()
+        let connection = client!
+        let resets = frontend.settings.options.contains(.noLinger)
+        reset()
+        connection.exchangeEndedConnection(reset: resets, lingers: false)
+    }
+
+    /// Writes the log line and counts.
+    private func report() {
+        record.activeMilliseconds = elapsed(since: requestStart)
+        record.totalMilliseconds = record.idleMilliseconds &+ record.activeMilliseconds
+        context.statistics.bytesIn.add(record.bytesUploaded)
+        context.statistics.bytesOut.add(record.bytesRead)
+        frontend.counters.count(record, on: worker.index)
+        backend?.counters.count(record, on: worker.index)
+        server?.counters.count(record, on: worker.index)
+        if !isLogged { context.log(record, with: frontend.logger) }
+    }
+
+    /// Keeps the server's connection for another request, or closes it.
+    private func releaseConnection() {
+        guard let used = connection else { return }
+        guard keepsServer, !serverEnded, responseBody.isDone, requestBody.isDone, used.transport.queuedByteCount == 0,
+            let backend
+        else { return dropConnection() }
+        connection = nil
+        if serverPhase == .connected { serverPhase = .none }
+        let limit = used.server.settings.maxReuse
+        if limit >= 0 && used.requestCount > limit { return used.transport.close() }
+        if backend.settings.httpReuse == .never {
+            if client.ownServer == nil && keepsClient { client.keep(used) } else { used.transport.close() }
+        } else {
+            used.server.idle[worker.index].put(used, on: worker)
+        }
+    }
+
+    /// Back among the spare exchanges.
+    private func reset() {
+        worker.cancel(self)
+        leaveBackend()
+        state = .spare
+        client = nil
+        _ = requestChunk.take()
+        _ = replay.take()
+        _ = responseChunk.take()
+        _ = surplus.take()
+        request.reset()
+        response.reset()
+        upload.removeAll()
+        isReused = false
+        hasResponseBytes = false
+        hasResponded = false
+        isUpgrade = false
+        isLogged = false
+        clientEnded = false
+        serverEnded = false
+        clientFinished = false
+        serverFinished = false
+        keepsClient = false
+        keepsServer = false
+        requestBody.isDone = false
+        responseBody.isDone = false
+        context.recycle(self)
+    }
+
+    // MARK: Transports
+
+    override func transport(_ transport: Transport, received chunk: consuming Chunk) {
+        if state == .spare { return }
+        if transport === client.transport { return receivedFromClient(chunk) }
+        receivedFromServer(chunk)
+    }
+
+    override func transportReceivedEnd(_ transport: Transport) {
+        if state == .spare { return }
+        if transport === client.transport { clientReceivedEnd() } else { serverReceivedEnd() }
+    }
+
+    override func transport(_ transport: Transport, failed error: SystemError) {
+        if state == .spare { return }
+        if transport === client.transport { return clientFailed() }
+        if serverPhase == .connecting { return connectFailed(error) }
+        serverFailed()
+    }
+
+    override func transportDrained(_ transport: Transport) {
+        if state == .spare { return }
+        if transport === client.transport { clientDrained() } else { serverDrained() }
+    }
+
+    override func transportHungUp(_ transport: Transport) {
+        if state == .spare || transport !== client.transport { return }
+        abort(.client, clientAbortPhase)
+    }
+
+    /// What the exchange was doing, for the log, when the client left.
+    var clientAbortPhase: TerminationPhase {
+        switch state {
+        case .spare: return .none
+        case .requestHead: return .request
+        case .server:
+            switch serverPhase {
+            case .queued: return .queue
+            case .none: return .request
+            default: return .connect
+            }
+        case .responseHead: return requestBody.isDone ? .headers : .data
+        case .responseBody, .tunnel: return .data
+        case .finishing: return .last
+        }
+    }
+}

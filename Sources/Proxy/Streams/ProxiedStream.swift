@@ -1,0 +1,291 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import Glibc
+
+/// Why a stream did not reach a server.
+enum ServerFailure {
+    /// No server is usable, or the backend has none.
+    case noServer
+    /// Nobody came free in time (`timeout queue`).
+    case queueTimeout
+    /// The last attempt to connect failed.
+    case connectFailed
+    /// The last attempt to connect was not answered in time (`timeout connect`).
+    case connectTimeout
+    /// The proxy has no descriptor, port or memory left for a connection.
+    case resource
+}
+
+/// What a stream has of its server.
+enum ServerPhase {
+    case none
+    /// Waiting in the backend's queue.
+    case queued
+    /// Waiting before the next attempt on the same server.
+    case turnAround
+    case connecting
+    case connected
+}
+
+/// The half of a stream that TCP and HTTP share: it finds a server, waits for one, connects, and tries again.
+///
+/// Subclasses say what happens once there is a connection. Source: manual, section 4.2 (`retries`, `option redispatch`,
+/// `timeout connect`, `timeout queue`) and section 5.2.
+///
+/// Thread-safety: its worker's thread only.
+class ProxiedStream: QueuedStream {
+    final let context: WorkerContext
+    final var worker: Worker { context.worker }
+    /// Set before use; a spare exchange keeps that of its last request.
+    final var frontend: Frontend!
+    final var backend: Backend?
+    final var record = LogRecord()
+
+    /// The server that the stream holds a place on.
+    final var server: Server?
+    final var connection: ServerConnection?
+    final var serverPhase = ServerPhase.none
+    private final var ticket: QueueTicket?
+    final var retriesLeft = 0
+
+    /// When the wait for the client, and for the server, is over.
+    final var clientDeadline = Ticks.never
+    final var serverDeadline = Ticks.never
+
+    final var acceptTicks = Ticks.zero
+    final var queueStart = Ticks.zero
+    final var connectStart = Ticks.zero
+    /// Address and port that the client connected to; read when a server needs the port.
+    var clientTransport: SocketTransport? { nil }
+
+    init(context: WorkerContext) {
+        self.context = context
+        super.init()
+    }
+
+    // MARK: What subclasses do
+
+    /// A place on the server is taken: connect, or use a connection that is there.
+    func serverAssigned(_ server: Server) { openConnection(to: server) }
+    /// The connection is established.
+    func serverConnected() {}
+    /// There will be no connection.
+    func serverUnavailable(_ failure: ServerFailure) {}
+    /// The wait for the client is over.
+    func clientTimedOut() {}
+    /// The wait for the server, once connected, is over.
+    func serverTimedOut() {}
+
+    // MARK: Timers
+
+    /// Sets the timer to whichever comes first.
+    final func arm() { worker.schedule(self, at: min(clientDeadline, serverDeadline)) }
+
+    final func deadline(_ milliseconds: Int?) -> Ticks {
+        guard let milliseconds else { return .never }
+        return worker.now.adding(milliseconds: milliseconds)
+    }
+
+    final override func run(on worker: Worker, _ reason: WakeReason) {
+        if serverDeadline <= worker.now {
+            serverDeadline = .never
+            switch serverPhase {
+            case .queued: queueTimedOut()
+            case .turnAround: retrySameServer()
+            case .connecting: connectFailed(SystemError(code: ETIMEDOUT))
+            case .none, .connected: serverTimedOut()
+            }
+        } else if clientDeadline <= worker.now {
+            clientDeadline = .never
+            clientTimedOut()
+        } else {
+            arm()
+        }
+    }
+
+    final func elapsed(since start: Ticks) -> Int32 {
+        Int32(clamping: worker.now.milliseconds(since: start))
+    }
+
+    // MARK: Finding a server
+
+    /// Enters a backend: from now on the stream counts there.
+    final func enter(_ backend: Backend) {
+        self.backend = backend
+        record.backend = backend.name
+        retriesLeft = backend.settings.retries
+        queueStart = worker.now
+        record.backendConnections = Int32(clamping: backend.enter())
+    }
+
+    /// Asks the backend for a server.
+    final func requestServer(avoiding avoided: Server? = nil) {
+        guard let backend else { return serverUnavailable(.noServer) }
+        switch backend.assign(avoiding: avoided) {
+        case .server(let server): place(on: server)
+        case .none: serverUnavailable(.noServer)
+        case .full:
+            let ticket = QueueTicket(stream: self, backend: backend, worker: worker)
+            self.ticket = ticket
+            serverPhase = .queued
+            record.backendQueue = Int32(clamping: backend.queue.append(ticket))
+            serverDeadline = deadline(
+                backend.settings.timeouts.queueMilliseconds ?? backend.settings.timeouts.connectMilliseconds)
+            arm()
+            // A place may have come free between the look and the entry.
+            backend.serveQueue(on: worker)
+        }
+    }
+
+    private final func place(on server: Server) {
+        self.server = server
+        record.server = server.name
+        record.serverConnections = Int32(clamping: server.current)
+        record.queueMilliseconds = elapsed(since: queueStart)
+        if connectStart == .zero { connectStart = worker.now }
+        serverDeadline = .never
+        serverAssigned(server)
+    }
+
+    final override func granted(_ server: Server, ticket: QueueTicket) {
+        guard ticket === self.ticket, let backend else {
+            ticket.backend.release(server, on: worker)
+            return
+        }
+        self.ticket = nil
+        ticket.stream = nil
+        serverPhase = .none
+        queueStart = min(queueStart, worker.now)
+        _ = backend
+        place(on: server)
+    }
+
+    private final func queueTimedOut() {
+        leaveQueue()
+        record.queueMilliseconds = elapsed(since: queueStart)
+        serverUnavailable(.queueTimeout)
+    }
+
+    private final func leaveQueue() {
+        guard let ticket, let backend else { return }
+        self.ticket = nil
+        // A granted ticket is on its way as a message; without its stream it gives the place back.
+        _ = backend.queue.remove(ticket)
+        ticket.stream = nil
+        serverPhase = .none
+    }
+
+    // MARK: Connecting
+
+    /// Starts a new connection to the server.
+    final func openConnection(to server: Server) {
+        serverPhase = .connecting
+        let result = Connector.connect(to: server, backend: backend, client: clientTransport, worker: worker)
+        if result < 0 { return connectFailed(SystemError(code: -result)) }
+        let transport = SocketTransport(connecting: result, worker: worker, consumer: self)
+        connection = ServerConnection(transport: transport, server: server)
+        context.statistics.serverConnections.add()
+        serverDeadline = deadline(backend?.settings.timeouts.connectMilliseconds)
+        arm()
+    }
+
+    final override func transportConnected(_ transport: Transport) {
+        guard transport === connection?.transport else { return }
+        connectionEstablished()
+    }
+
+    /// A connection, new or used again, may carry the stream.
+    final func connectionEstablished() {
+        serverPhase = .connected
+        serverDeadline = .never
+        record.connectMilliseconds = elapsed(since: connectStart)
+        serverConnected()
+    }
+
+    /// An attempt has failed: tries again as `retries` and `option redispatch` say.
+    final func connectFailed(_ error: SystemError) {
+        dropConnection()
+        guard let server, let backend else { return }
+        server.counters.add(.connectErrors, on: worker.index)
+        backend.counters.add(.connectErrors, on: worker.index)
+        let isResource = [EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL].contains(error.code)
+        let isTimeout = error.code == ETIMEDOUT
+        if retriesLeft <= 0 || !backend.settings.retryOn.contains(.connFailure) {
+            releaseServer()
+            serverPhase = .none
+            return serverUnavailable(isResource ? .resource : isTimeout ? .connectTimeout : .connectFailed)
+        }
+        countRetry()
+        if redispatches(backend) || isTimeout { return retryServer() }
+        serverPhase = .turnAround
+        let wait = min(backend.settings.timeouts.connectMilliseconds ?? 1000, 1000)
+        serverDeadline = worker.now.adding(milliseconds: wait)
+        arm()
+    }
+
+    /// Uses up one of the retries.
+    final func countRetry() {
+        retriesLeft -= 1
+        record.retries += 1
+        backend?.counters.add(.retries, on: worker.index)
+        server?.counters.add(.retries, on: worker.index)
+    }
+
+    /// Goes to another server if a redispatch is due, else to the same one, at once.
+    final func retryServer() {
+        guard let server, let backend else { return }
+        if !redispatches(backend) { return openConnection(to: server) }
+        record.isRedispatched = true
+        backend.counters.add(.redispatches, on: worker.index)
+        releaseServer()
+        serverPhase = .none
+        requestServer(avoiding: server)
+    }
+
+    private final func redispatches(_ backend: Backend) -> Bool {
+        isRedispatchDue(backend) && backend.servers.count > 1
+    }
+
+    /// Whether the next attempt goes to another server (manual, section 4.2, `option redispatch`).
+    private final func isRedispatchDue(_ backend: Backend) -> Bool {
+        guard let interval = backend.settings.redispatchInterval, interval != 0 else { return false }
+        if interval > 0 { return Int(record.retries) % interval == 0 }
+        return retriesLeft == -interval - 1
+    }
+
+    private final func retrySameServer() {
+        guard let server else { return }
+        openConnection(to: server)
+    }
+
+    // MARK: Letting go
+
+    /// Closes the connection to the server, if there is one.
+    final func dropConnection(reset: Bool = false) {
+        connection?.transport.close(reset: reset)
+        connection = nil
+        if serverPhase == .connected || serverPhase == .connecting { serverPhase = .none }
+    }
+
+    /// Gives the place on the server back.
+    final func releaseServer() {
+        guard let server, let backend else { return }
+        self.server = nil
+        backend.release(server, on: worker)
+    }
+
+    /// Leaves queue, server and backend.
+    final func leaveBackend() {
+        leaveQueue()
+        dropConnection()
+        releaseServer()
+        backend?.leave()
+        backend = nil
+        serverPhase = .none
+        connectStart = .zero
+        clientDeadline = .never
+        serverDeadline = .never
+    }
+}

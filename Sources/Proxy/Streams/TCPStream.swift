@@ -1,0 +1,241 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+
+/// One connection in `mode tcp`: bytes both ways, each way ended on its own (manual, section 4.2, `mode`).
+///
+/// Back pressure: each way keeps at most a window of bytes that the other side has not taken; a full window leaves the
+/// rest in the sender's socket.
+///
+/// Thread-safety: its worker's thread only.
+final class TCPStream: ProxiedStream {
+    private var client: SocketTransport!
+    // SAFETY: listeners live as long as the runtime, which outlives its streams.
+    private var listener: Listener { unsafe listenerReference }
+    private unowned(unsafe) let listenerReference: Listener
+    /// What the client sent before there was a connection to send it on.
+    private var early = ChunkChain()
+    /// The peer has ended its side.
+    private var clientEnded = false, serverEnded = false
+    /// We have passed that on to the other peer.
+    private var clientFinished = false, serverFinished = false
+    private var isOver = false
+    private var slot = 0
+
+    override var clientTransport: SocketTransport? { client }
+
+    init(context: WorkerContext, listener: Listener) {
+        unsafe listenerReference = listener
+        super.init(context: context)
+        frontend = listener.frontend
+    }
+
+    /// Starts with an accepted socket.
+    func start(_ fd: Int32, _ address: SocketAddress) {
+        slot = context.adopt(self)
+        acceptTicks = worker.now
+        client = SocketTransport(accepted: fd, worker: worker, consumer: self)
+        record.client = LogAddress(address, listenerID: listener.id)
+        record.acceptDateMicroseconds = worker.wallClockMicroseconds
+        record.requestDateMicroseconds = worker.wallClockMicroseconds
+        record.frontend = frontend.name
+        record.backend = frontend.name
+        record.processConnections = Int32(clamping: context.process.connections.current)
+        record.frontendConnections = Int32(clamping: frontend.current)
+        clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+        client.receive(credit: window)
+        guard let chosen = chooseBackend(source: address) else { return serverUnavailable(.noServer) }
+        enter(chosen)
+        requestServer()
+        if !isOver { arm() }
+    }
+
+    private func chooseBackend(source: SocketAddress) -> Backend? {
+        if frontend.rules.isEmpty { return frontend.defaultBackend }
+        var facts = RuleFacts(source: source, transport: client, worker: worker)
+        return frontend.backend(for: &facts)
+    }
+
+    private var window: Int { context.windowBytes }
+
+    // MARK: Timeouts
+
+    private func touchClient() {
+        let timeouts = frontend.settings.timeouts
+        var limit = timeouts.clientMilliseconds
+        if clientEnded || clientFinished {
+            if clientEnded && client.queuedByteCount == 0 { limit = nil }
+            limit = timeouts.clientFinMilliseconds ?? limit
+        } else if serverPhase == .connected, let tunnel = tunnelMilliseconds {
+            limit = tunnel
+        }
+        clientDeadline = deadline(limit)
+        arm()
+    }
+
+    private func touchServer() {
+        guard serverPhase == .connected, let timeouts = backend?.settings.timeouts else { return }
+        var limit = timeouts.serverMilliseconds
+        if serverEnded || serverFinished {
+            if serverEnded && connection?.transport.queuedByteCount == 0 { limit = nil }
+            limit = timeouts.serverFinMilliseconds ?? limit
+        } else if let tunnel = tunnelMilliseconds {
+            limit = tunnel
+        }
+        serverDeadline = deadline(limit)
+        arm()
+    }
+
+    private var tunnelMilliseconds: Int? {
+        backend?.settings.timeouts.tunnelMilliseconds ?? frontend.settings.timeouts.tunnelMilliseconds
+    }
+
+    override func clientTimedOut() {
+        end(.clientTimeout, currentPhase)
+    }
+
+    override func serverTimedOut() {
+        end(.serverTimeout, .data)
+    }
+
+    private var currentPhase: TerminationPhase {
+        switch serverPhase {
+        case .none: return .none
+        case .queued: return .queue
+        case .turnAround, .connecting: return .connect
+        case .connected: return serverEnded ? .last : .data
+        }
+    }
+
+    // MARK: The server's side
+
+    override func serverConnected() {
+        guard let transport = connection?.transport else { return }
+        while let chunk = early.popFirst() { transport.send(chunk) }
+        early.releaseStorage()
+        transport.receive(credit: window)
+        touchClient()
+        touchServer()
+        flush(transport)
+    }
+
+    override func serverUnavailable(_ failure: ServerFailure) {
+        switch failure {
+        case .noServer, .connectFailed: end(.server, .connect)
+        case .queueTimeout: end(.serverTimeout, .queue)
+        case .connectTimeout: end(.serverTimeout, .connect)
+        case .resource: end(.resource, .connect)
+        }
+    }
+
+    // MARK: Transports
+
+    override func transport(_ transport: Transport, received chunk: consuming Chunk) {
+        if transport === client {
+            record.bytesUploaded &+= UInt64(chunk.count)
+            touchClient()
+            guard serverPhase == .connected, let target = connection?.transport else {
+                early.append(chunk)
+                client.receive(credit: max(0, window - early.byteCount))
+                return
+            }
+            target.send(chunk)
+            flush(target)
+        } else {
+            record.bytesRead &+= UInt64(chunk.count)
+            touchServer()
+            client.send(chunk)
+            flush(client)
+        }
+    }
+
+    /// Hands bytes on, and asks the other side for as many as may follow.
+    private func flush(_ target: SocketTransport) {
+        if case .failed(let error) = target.flush() { return transport(target, failed: error) }
+        opened(target)
+    }
+
+    /// `target` can take more, or has nothing left to send: the other side may send on, or its end is passed on.
+    private func opened(_ target: SocketTransport) {
+        let room = max(0, window - target.queuedByteCount)
+        if target === client {
+            if !serverEnded { connection?.transport.receive(credit: room) }
+        } else if !clientEnded {
+            client.receive(credit: room)
+        }
+        settle()
+    }
+
+    override func transportDrained(_ transport: Transport) {
+        if transport === client { touchClient() } else { touchServer() }
+        if transport === client { opened(client) } else if let target = connection?.transport { opened(target) }
+    }
+
+    override func transportReceivedEnd(_ transport: Transport) {
+        if transport === client {
+            clientEnded = true
+            if serverPhase != .connected && aborts { return end(.client, currentPhase) }
+            touchClient()
+        } else {
+            serverEnded = true
+            touchServer()
+        }
+        settle()
+    }
+
+    private var aborts: Bool {
+        frontend.settings.options.contains(.abortOnClose) || backend?.settings.options.contains(.abortOnClose) == true
+    }
+
+    /// Passes ends of streams on, and ends when both have been.
+    private func settle() {
+        if isOver || serverPhase != .connected { return }
+        if clientEnded && !serverFinished, let target = connection?.transport, target.queuedByteCount == 0 {
+            serverFinished = true
+            if !serverEnded { target.finish() }
+            touchServer()
+        }
+        if serverEnded && !clientFinished && client.queuedByteCount == 0 {
+            clientFinished = true
+            if !clientEnded { client.finish() }
+            touchClient()
+        }
+        if clientFinished && serverFinished { end(.none, .none) }
+    }
+
+    override func transport(_ transport: Transport, failed error: SystemError) {
+        if transport === client {
+            end(.client, currentPhase)
+        } else if serverPhase == .connecting {
+            connectFailed(error)
+        } else {
+            end(.server, .data)
+        }
+    }
+
+    override func transportHungUp(_ transport: Transport) {}
+
+    // MARK: The end
+
+    private func end(_ cause: TerminationCause, _ phase: TerminationPhase) {
+        if isOver { return }
+        isOver = true
+        record.cause = cause
+        record.phase = phase
+        record.totalMilliseconds = elapsed(since: acceptTicks)
+        worker.cancel(self)
+        early.removeAll()
+        let up = record.bytesUploaded, down = record.bytesRead
+        context.statistics.bytesIn.add(up)
+        context.statistics.bytesOut.add(down)
+        frontend.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
+        backend?.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
+        server?.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
+        context.log(record, with: frontend.logger)
+        client.close(reset: cause != .none && frontend.settings.options.contains(.noLinger))
+        leaveBackend()
+        listener.connectionEnded(on: worker)
+        context.bury(slot)
+    }
+}
