@@ -9,6 +9,7 @@ import Testing
         let parts = "\(#filePath)".split(separator: "/", omittingEmptySubsequences: false)
         let root = parts.dropLast(3).joined(separator: "/")
         let path = "\(root)/Fuzz/corpus/\(folder)"
+        // SAFETY: the directory stream is this function's own, and an entry is read before the next call of readdir.
         guard let directory = unsafe opendir(path) else { return [] }
         defer { unsafe closedir(directory) }
         var inputs: [(name: String, bytes: [UInt8])] = []

@@ -82,8 +82,27 @@ import Testing
 
     @Test func aRequestWithoutFramingHasNoContent() {
         #expect(request(requestText(method: "POST")).head.requestFraming == .none)
-        #expect(
-            request("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: 5\r\n\r\n").head.requestFraming == .none)
+    }
+
+    @Test(arguments: ["Content-Length: 5", "Transfer-Encoding: chunked"])
+    func connectHasNoContentWhateverItsFieldsSay(_ field: String) {
+        let parsed = request("CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\(field)\r\n\r\n")
+        #expect(parsed.head.requestFraming == .none)
+        #expect(parsed.head.isFramingDoubtful)
+        #expect(parsed.fields == ["host: a:80"])
+    }
+
+    @Test(arguments: ["204 No", "101 Go", "103 Hint"])
+    func aLengthThatMeansNothingIsNotForwarded(_ status: String) {
+        let parsed = response(responseText("Content-Length: 5", status: status))
+        #expect(parsed.fields.isEmpty && parsed.head.isFramingDoubtful)
+        #expect(!response(responseText("Content-Length: 0", status: status)).head.isFramingDoubtful)
+    }
+
+    @Test func theLengthOfWhatWasNotModifiedIsForwarded() {
+        let parsed = response(responseText("Content-Length: 5", status: "304 Not Modified"))
+        #expect(parsed.fields == ["content-length: 5"])
+        #expect(!parsed.head.isFramingDoubtful)
     }
 }
 

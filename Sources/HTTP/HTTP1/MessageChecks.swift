@@ -5,6 +5,7 @@ extension MessageHead {
     /// What is wrong with a complete request, or nil.
     func checkRequest() -> HTTPParseError? {
         if let kind = settleFraming(isRequest: true) { return fault(kind, .transferEncoding) }
+        if method == .connect { dropFraming() }
         if let kind = checkTargetForm() { return HTTPParseError(kind, at: Int(targetSlice.offset)) }
         let form = targetForm
         guard let index = firstIndex(of: .host) else {
@@ -24,8 +25,25 @@ extension MessageHead {
 
     /// What is wrong with a complete response, or nil.
     func checkResponse() -> HTTPParseError? {
-        guard let kind = settleFraming(isRequest: false) else { return nil }
-        return fault(kind, .transferEncoding)
+        if let kind = settleFraming(isRequest: false) { return fault(kind, .transferEncoding) }
+        // A length there means nothing, and a recipient that believed it would wait for content (RFC 9112 section 6.1,
+        // RFC 9110 section 8.6). 304 is different: its length is that of the content it stands for.
+        if status.code < 200 || status.code == 204 { dropFraming() }
+        return nil
+    }
+
+    /// Removes the fields that frame content from a message that never has any: CONNECT (RFC 9110 section 9.3.6), 1xx,
+    /// 204. Unless the length is 0, the connection does not outlive the message: the peer may have meant content after
+    /// all.
+    private func dropFraming() {
+        let framing = unsafe state.pointee.framing
+        guard framing.contains(.contentLength) || framing.contains(.transferEncoding) else { return }
+        deleteAll(.contentLength)
+        deleteAll(.transferEncoding)
+        unsafe state.pointee.framing.subtract([.contentLength, .transferEncoding, .chunked])
+        if unsafe framing.contains(.transferEncoding) || state.pointee.contentLength > 0 {
+            unsafe state.pointee.framing.insert(.doubtful)
+        }
     }
 
     private func fault(_ kind: HTTPParseError.Kind, _ header: KnownHeader) -> HTTPParseError {

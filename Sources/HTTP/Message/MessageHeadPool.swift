@@ -3,8 +3,8 @@
 /// Thread-safety: none; one pool for each thread.
 //
 // SAFETY: `slots` has room for `capacity` references and `count` of them are initialized, each owning one reference;
-// both pointers are allocated in `init` and freed in `deinit` only. The count is memory of its own so that a change of it
-// costs no exclusivity check.
+// both pointers are allocated in `init` and freed in `deinit` only. The count is memory of its own so that a change of
+// it costs no exclusivity check.
 @safe
 public final class MessageHeadPool {
     /// The bounds that the heads are made with.
