@@ -44,5 +44,7 @@ let package = Package(
         .testTarget(
             name: "ProxyTests", dependencies: ["Proxy", "Engine", "HTTP", "Buffers", "Configuration"],
             swiftSettings: strict),
+        .testTarget(
+            name: "MartletTests", dependencies: ["martlet", "Engine", "Base", "Configuration"], swiftSettings: strict),
     ]
 )

@@ -59,8 +59,7 @@ struct CommandOption: Sendable {
         .init("-S", .separate("BIND"), .masterCLI, "master CLI: not in this version"),
         .init("-sf", .list("PID"), .finish, "once started, ask these processes to finish (SIGUSR1)"),
         .init("-st", .list("PID"), .terminate, "once started, terminate these processes (SIGTERM)"),
-        .init(
-            "-x", .separate("SOCKET"), .takeOver, "take over listeners: in this version, binds beside the old process"),
+        .init("-x", .separate("SOCKET"), .takeOver, "binds beside the old process: this version takes nothing over"),
         .init("-de", .withoutEpoll, "do not use the epoll poller"),
         .init("-dk", .withoutKqueue, "do not use the kqueue poller"),
         .init("-dp", .withoutPoll, "do not use the poll poller"),

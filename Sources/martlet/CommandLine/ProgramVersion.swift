@@ -74,9 +74,9 @@ enum ProgramVersion {
         let reports = PollerChoice.reports(allowed: allowed, kernel: kernel)
         for report in reports {
             let padding = String(repeating: " ", count: max(0, 11 - report.name.utf8.count))
-            let state = report.enabled ? "pref=\(report.preference), " : "disabled, "
-            text += "\(padding)\(report.name) : \(state) test result \(report.worksHere ? "OK" : "FAILED")\n"
-            guard report.enabled, report.worksHere else { continue }
+            let state = report.isAllowed ? "pref=\(report.preference), " : "disabled, "
+            text += "\(padding)\(report.name) : \(state) test result \(report.works ? "OK" : "FAILED")\n"
+            guard report.isAllowed, report.works else { continue }
             usable += 1
             chosen = chosen ?? report.name
         }

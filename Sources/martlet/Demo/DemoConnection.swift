@@ -152,8 +152,7 @@ final class DemoConnection: TransportConsumer {
 
     /// Sends an answer. Returns whether to go on with the next request at once.
     private func answer(_ bytes: [UInt8]) -> Bool {
-        // SAFETY: a transport's worker outlives it.
-        guard let transport, var chunk = unsafe transport.worker.pool.take(), chunk.append(bytes) else {
+        guard let transport, var chunk = transport.worker.pool.take(), chunk.append(bytes) else {
             end()
             return false
         }

@@ -120,7 +120,7 @@ enum SystemProcess {
     static func leave(status: Int32) -> Never { _exit(status) }
 
     /// Leads a session of its own, and has no terminal any more.
-    static func detach() {
+    static func leaveTerminal() {
         _ = setsid()
         // SAFETY: a constant string.
         let null = unsafe host_open("/dev/null", O_RDWR, 0)

@@ -9,19 +9,22 @@ final class SignalDispatcher: FDHandler {
     static let signals = [SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGQUIT]
 
     private let runtime: ProxyRuntime
+    private let runtimeAPI: RuntimeAPI
     private let pipe: SignalPipe
     private let messages: Messages
     private let hardStop: HardStop?
     /// In a worker, our end of the master's lifeline: without a master there is nobody to serve for.
     private let line: Int32?
+    private var context: RuntimeContext?
     /// The signal that the process dies of.
     private var deadly: Int32?
-    private var isDraining = false
 
     init(
-        runtime: ProxyRuntime, signals: SignalPipe, messages: Messages, hardStopAfterMilliseconds: Int?, line: Int32?
+        runtime: ProxyRuntime, runtimeAPI: RuntimeAPI, signals: SignalPipe, messages: Messages,
+        hardStopAfterMilliseconds: Int?, line: Int32?
     ) {
         self.runtime = runtime
+        self.runtimeAPI = runtimeAPI
         self.messages = messages
         self.line = line
         pipe = signals
@@ -29,8 +32,11 @@ final class SignalDispatcher: FDHandler {
         super.init()
     }
 
-    /// On worker 0's thread, or before it runs.
-    func open(on worker: Worker) {
+    /// Puts itself and the runtime API into worker 0, before the loops run.
+    func open(context: RuntimeContext) {
+        self.context = context
+        let worker = runtime.group.workers[0]
+        runtimeAPI.start(on: worker, context: context)
         for descriptor in [pipe.readEnd, line] {
             guard let descriptor else { continue }
             worker.insert(descriptor, self, kind: .stream)
@@ -57,13 +63,14 @@ final class SignalDispatcher: FDHandler {
         switch number {
         case SIGTERM, SIGINT: stop(by: number)
         case SIGUSR1:
-            if isDraining { return }
-            isDraining = true
+            if runtime.draining { return }
+            context?.isStopping = true
             hardStop?.schedule(on: worker)
-            runtime.drain()
+            runtimeAPI.stop(on: worker, keepingPaths: true)
+            runtime.drain(on: worker)
         case SIGHUP:
             messages.warning("SIGHUP received, dumping servers states.")
-            for line in runtime.serverStatusLines() { messages.warning("SIGHUP: \(line)") }
+            for line in runtime.serverStatusLines() { messages.warning(line) }
         case SIGQUIT: dumpMemory()
         default: break
         }

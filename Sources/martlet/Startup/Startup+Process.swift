@@ -26,7 +26,7 @@ extension Startup {
             SystemProcess.leave(status: Lifeline.wait(end) == .ready ? 0 : 1)
         }
         return try runMaster(tree) {
-            SystemProcess.detach()
+            SystemProcess.leaveTerminal()
             Lifeline.sayReady(on: end)
         }
     }
@@ -75,49 +75,72 @@ extension Startup {
     func serve(_ tree: ConfigurationTree, line: Int32?) throws(Refusal) -> Int32 {
         let global = tree.global
         try limitMemory()
-        let runtime = try makeRuntime(tree)
-        try prepare(runtime)
-        let isDaemon = global.daemon && line == nil
+        let runtime = try openListeners(tree)
+        let runtimeAPI = try openRuntimeAPI(tree)
         let pidfile = line == nil ? try openPidfile(global.pidfile) : nil
-        let signals = try catchSignals(SignalDispatcher.signals)
         try dropPrivileges(global)
-        if isDaemon {
-            try goToBackground(pidfile)
-        } else {
-            pidfile?.write(getpid())
-        }
-        if line != nil && global.daemon { SystemProcess.detach() }
+        let waiting = global.daemon && line == nil ? try goToBackground(pidfile) : line
+        let signals = try catchSignals(SignalDispatcher.signals)
+        try prepareEngine(runtime)
+        try prepare(runtime)
         let dispatcher = SignalDispatcher(
-            runtime: runtime, signals: signals, messages: messages,
+            runtime: runtime, runtimeAPI: runtimeAPI, signals: signals, messages: messages,
             hardStopAfterMilliseconds: global.hardStopAfterMilliseconds, line: line)
-        dispatcher.open(on: runtime.group.workers[0])
+        dispatcher.open(context: runtimeContext(runtime, runtimeAPI))
+        if !global.daemon && line == nil { pidfile?.write(getpid()) }
         messages.dropIntroduction()
         for pid in arguments.finishPids { SystemProcess.send(SIGUSR1, to: pid) }
         for pid in arguments.terminatePids { SystemProcess.send(SIGTERM, to: pid) }
-        if let line { Lifeline.sayReady(on: line) }
+        if global.daemon { SystemProcess.leaveTerminal() }
+        if let waiting { Lifeline.sayReady(on: waiting) }
         started()
-        runtime.run()
-        return dispatcher.end()
-    }
-
-    private func makeRuntime(_ tree: ConfigurationTree) throws(Refusal) -> ProxyRuntime {
-        let allowed = pollers(tree.global)
-        if arguments.verbose {
-            Console.output(ProgramVersion.pollers(allowed: allowed, kernel: kernel) + "\n")
-        }
-        var options = ProxyRuntime.Options()
-        options.pollers = allowed
-        options.maxconnOverride = try planDescriptors(tree)
         do {
-            let runtime = try ProxyRuntime(tree, options: options, kernel: kernel)
-            try runtime.openListeners()
-            if arguments.verbose {
-                Console.output("Using \(runtime.group.pollerName)() as the polling mechanism.\n")
-            }
-            return runtime
+            try runtime.run()
         } catch {
             for message in error.messages { messages.alert(message) }
             throw Refusal()
+        }
+        return dispatcher.end()
+    }
+
+    private func run(_ runtime: ProxyRuntime) throws(Refusal) {
+        do {
+            try runtime.run()
+        } catch {
+            for message in error.messages { messages.alert(message) }
+            throw Refusal()
+        }
+    }
+
+    private func openListeners(_ tree: ConfigurationTree) throws(Refusal) -> ProxyRuntime {
+        var options = ProxyRuntime.Options()
+        options.pollers = pollers(tree.global)
+        if arguments.verbose {
+            Console.output(ProgramVersion.pollers(allowed: options.pollers, kernel: kernel) + "\n")
+        }
+        do {
+            let runtime = try ProxyRuntime(tree, options: options, kernel: kernel)
+            // A process that has taken over may listen at the same paths by now: nobody removes them.
+            runtime.keepsSocketPaths = true
+            try checkLimits(tree, runtime)
+            try runtime.openListeners()
+            return runtime
+        } catch let error as StartError {
+            for message in error.messages { messages.alert(message) }
+        } catch {}
+        throw Refusal()
+    }
+
+    /// After the last fork.
+    private func prepareEngine(_ runtime: ProxyRuntime) throws(Refusal) {
+        do {
+            try runtime.prepareEngine()
+        } catch {
+            for message in error.messages { messages.alert(message) }
+            throw Refusal()
+        }
+        if arguments.verbose {
+            Console.output("Using \(runtime.group.pollerName)() as the polling mechanism.\n")
         }
     }
 
@@ -133,28 +156,18 @@ extension Startup {
         }
     }
 
-    /// Makes room for as many descriptors as the connections need. Returns the process's `maxconn`.
-    private func planDescriptors(_ tree: ConfigurationTree) throws(Refusal) -> Int {
-        let limits = SystemProcess.descriptorLimits
-        let listeners = tree.proxies.reduce(tree.global.statsSockets.count) { sum, proxy in
-            sum + proxy.binds.reduce(0) { $0 + $1.addresses.count }
+    /// A `maxconn` that was asked for and cannot be had is an error at start, not a surprise under load.
+    private func checkLimits(_ tree: ConfigurationTree, _ runtime: ProxyRuntime) throws(Refusal) {
+        let connections = runtime.maximumConnections
+        if tree.global.maxconn == nil {
+            if arguments.verbose { Console.output("Note: setting global.maxconn to \(connections).\n") }
+            return
         }
-        let threads = tree.global.nbthread ?? min(SystemProcess.processorCount, Limits.threads)
-        let plan = DescriptorPlan(
-            maxconn: tree.global.maxconn, ulimit: tree.global.ulimitN,
-            reserved: DescriptorPlan.reserved(listeners: listeners, threads: threads),
-            soft: limits.soft, hard: limits.hard)
-        if plan.isDerived && arguments.verbose {
-            Console.output("Note: setting global.maxconn to \(plan.maxconn).\n")
-        }
-        guard plan.descriptors > limits.soft else { return plan.maxconn }
-        do {
-            try SystemProcess.setDescriptorLimit(soft: plan.descriptors, hard: max(plan.descriptors, limits.hard))
-        } catch {
-            messages.alert("Cannot raise FD limit to \(plan.descriptors), limit is \(limits.hard).")
-            throw Refusal()
-        }
-        return plan.maxconn
+        let needed = 2 * UInt64(connections)
+        let limit = kernel.descriptorLimit(hard: false)
+        guard tree.global.ulimitN == nil, limit < needed else { return }
+        messages.alert("Cannot raise FD limit to \(needed), limit is \(limit).")
+        throw Refusal()
     }
 
     // MARK: Background and privileges
@@ -178,18 +191,16 @@ extension Startup {
         }
     }
 
-    /// The parent leaves once the child's pid is in the file.
-    private func goToBackground(_ pidfile: Pidfile?) throws(Refusal) {
-        do {
-            if case .parent(let child) = try SystemProcess.fork() {
-                pidfile?.write(child)
-                SystemProcess.leave(status: 0)
-            }
-        } catch {
-            messages.alert("Cannot fork: \(error)")
-            throw Refusal()
+    /// The parent stays until the child serves, so that its exit status tells whether it does. Returns the child's end
+    /// of the line between them.
+    private func goToBackground(_ pidfile: Pidfile?) throws(Refusal) -> Int32 {
+        let (side, end) = try fork()
+        if case .parent(let child) = side {
+            guard Lifeline.wait(end) == .ready else { SystemProcess.leave(status: 1) }
+            pidfile?.write(child)
+            SystemProcess.leave(status: 0)
         }
-        SystemProcess.detach()
+        return end
     }
 
     /// `chroot`, `group` and `user`, in this order (configuration manual, section 3.1).

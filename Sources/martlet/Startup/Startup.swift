@@ -58,13 +58,12 @@ final class Startup {
 
     /// What files may ask for (configuration manual, section 2.3).
     var loaderEnvironment: ConfigurationLoader.Environment {
-        var variables = environment
+        var variables: [String: String] = [:]
         variables["HAPROXY_LOCALPEER"] = localPeer
-        variables["HAPROXY_CFGFILES"] = arguments.files.joined(separator: ";")
         variables["HAPROXY_STARTUP_VERSION"] = "\(ProgramVersion.dialect)-martlet"
         variables["HAPROXY_MWORKER"] = arguments.masterWorker ? "1" : nil
         return ConfigurationLoader.Environment(
-            variables: variables, features: ProgramVersion.presentFeatures,
+            variables: variables, features: ProgramVersion.presentFeatures, enabledOptions: arguments.enabledOptions,
             dialectVersion: ProgramVersion.dialect)
     }
 
