@@ -49,6 +49,7 @@ public final class MessageHead {
         unsafe state.pointee.contentLength = 0
         unsafe state.pointee.phase = .leading
         unsafe state.pointee.position = 0
+        unsafe state.pointee.mark = 0
         unsafe state.pointee.startOffset = 0
         unsafe state.pointee.headLength = 0
     }
