@@ -139,8 +139,11 @@ struct LogLine: ~Copyable {
             if LogLine.isPlain(byte) {
                 append(byte)
             } else {
-                // An escape is written whole or not at all.
-                guard count + 3 <= limit else { return }
+                // An escape is written whole or not at all, and nothing stands behind what was cut off.
+                guard count + 3 <= limit else {
+                    limit = count
+                    return
+                }
                 append(UInt8(ascii: "#"))
                 append(LogLine.digit(byte >> 4, upperCase: true))
                 append(LogLine.digit(byte & 15, upperCase: true))

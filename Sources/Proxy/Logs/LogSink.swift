@@ -105,9 +105,9 @@ final class LogSink: Sendable {
             LogSink.append(priority: Int64(facility.rawValue) << 3 | Int64(severity), to: &line)
             clock.appendSyslogDate(microseconds, to: &line)
             line.append(UInt8(ascii: " "))
-            if format == .rfc3164 {
-                // Without a name to state, the field holds the one that every host has.
-                if let hostname { line.append(hostname) } else { line.append("localhost") }
+            // The field of the host is there when there is a name to state (`log-send-hostname`).
+            if format == .rfc3164, let hostname {
+                line.append(hostname)
                 line.append(UInt8(ascii: " "))
             }
             line.append(tag)
