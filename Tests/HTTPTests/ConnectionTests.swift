@@ -56,6 +56,13 @@ import Testing
             ])
     }
 
+    @Test func namingTheFramingDoesNotRemoveIt() {
+        let names = "Connection: transfer-encoding, te, trailer, upgrade"
+        let parsed = request(requestText(names, "Transfer-Encoding: chunked", "Trailer: x", method: "POST"))
+        parsed.head.removeHopByHopFields(keepUpgrade: false)
+        #expect(parsed.fields == ["host: a", "transfer-encoding: chunked", "trailer: x"])
+    }
+
     @Test func listsAreSplitAtCommasOutsideOfQuotes() {
         let list = "a, ,\t\"b, \\\" c\" ,d".bytes
         var elements = ListElements()

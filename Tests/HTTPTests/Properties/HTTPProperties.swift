@@ -39,6 +39,15 @@ final class ParsedHead: @unchecked Sendable {
 
     deinit { unsafe bytes.deallocate() }
 
+    /// Resets the head and parses all of the bytes again.
+    func parsedAgain(isRequest: Bool, limits: HTTPLimits) -> HeadParseResult {
+        head.reset()
+        let all = unsafe UnsafeRawBufferPointer(bytes)
+        return unsafe isRequest
+            ? RequestParser(limits: limits).parse(all, into: head)
+            : ResponseParser(limits: limits).parse(all, into: head)
+    }
+
     /// The live fields as text, their names in lower case.
     var fields: [String] {
         (0..<head.fieldCount).filter { head.isLive($0) }.map {
@@ -82,6 +91,8 @@ enum HTTPProperties {
             guard pieces.result == whole.result else {
                 return "whole: \(whole.result), in pieces of \(step): \(pieces.result)"
             }
+            let again = pieces.parsedAgain(isRequest: isRequest, limits: limits)
+            guard again == whole.result else { return "first: \(whole.result), after a reset: \(again)" }
             guard case .complete = whole.result else { continue }
             guard pieces.fields == whole.fields, pieces.startLine == whole.startLine else {
                 return "whole: \(whole.startLine) \(whole.fields), in pieces: \(pieces.startLine) \(pieces.fields)"
