@@ -87,7 +87,7 @@ final class DemoConnection: TransportConsumer {
         if phase != .ended { transport?.receive(credit: DemoConnection.creditBytes) }
     }
 
-    /// Answers the request at the start of what has arrived. nil: its head is not complete yet; false: do not go on now.
+    /// Answers the request at the start of what has arrived. nil: its head is not complete; false: do not go on now.
     private func serveHead() -> Bool? {
         // SAFETY: the head refers to the array's bytes only until `reset`, within this closure.
         let result = unsafe pending.withUnsafeBytes { bytes in

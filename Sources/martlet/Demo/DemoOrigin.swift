@@ -2,7 +2,7 @@ import Base
 import Engine
 import Glibc
 
-/// An origin server of the demo: a listener on 127.0.0.1, shared by all threads, that answers every request with its name.
+/// An origin server of the demo: a listener on 127.0.0.1, shared by all threads; it answers each request with its name.
 ///
 /// Thread-safety: `ready` runs on several threads; each uses its own lane.
 final class DemoOrigin: FDHandler {

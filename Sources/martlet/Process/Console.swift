@@ -24,7 +24,7 @@ enum Console {
 
 /// Messages in the layout that HAProxy's users and tools know: `[WARNING]  (1234) : text`.
 ///
-/// Used on one thread at a time: by the main thread until the workers start, then by worker 0, which is the same thread.
+/// Used on one thread at a time: by the main thread until the workers start, then by worker 0, the same thread.
 final class Messages {
     enum Severity: String { case diagnostic = "DIAG", notice = "NOTICE", warning = "WARNING", alert = "ALERT" }
 

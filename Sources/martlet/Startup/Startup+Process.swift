@@ -136,6 +136,10 @@ extension Startup {
         do {
             try runtime.prepareEngine()
         } catch {
+            let reports = PollerChoice.reports(allowed: pollers(runtime.tree.global), kernel: kernel)
+            if !reports.contains(where: { $0.isAllowed && $0.works }) {
+                messages.alert("No polling mechanism available.")
+            }
             for message in error.messages { messages.alert(message) }
             throw Refusal()
         }
