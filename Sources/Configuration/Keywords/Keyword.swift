@@ -30,6 +30,9 @@ public struct Keyword: Sendable {
     /// Whether `no` may stand in front.
     public let canBeNegated: Bool
 
+    /// Counts in `mode http` only.
+    public let isHTTPOnly: Bool
+
     /// How many words may follow the name.
     let argumentCount: ClosedRange<Int>
     /// Whether a section that lacks the needed side makes it an error instead of a warning.
@@ -38,7 +41,8 @@ public struct Keyword: Sendable {
 
     init(
         _ name: String, _ places: KeywordPlaces, _ arguments: String = "", count: ClosedRange<Int> = 0...0,
-        negatable: Bool = false, strict: Bool = false, section: String = "4.2", _ documentation: String,
+        negatable: Bool = false, strict: Bool = false, http: Bool = false, section: String = "4.2",
+        _ documentation: String,
         apply: @escaping @Sendable (Parser, KeywordCall) throws(SyntaxFailure) -> Void
     ) {
         self.name = name
@@ -47,6 +51,7 @@ public struct Keyword: Sendable {
         argumentCount = count
         canBeNegated = negatable
         isStrict = strict
+        isHTTPOnly = http
         manualSection = section
         self.documentation = documentation
         self.apply = apply

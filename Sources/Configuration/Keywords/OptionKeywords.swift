@@ -2,9 +2,11 @@
 enum OptionKeywords {
     /// An option that is one bit, and can be negated.
     private static func flag(
-        _ name: String, _ places: KeywordPlaces, _ option: ProxyOptions, _ documentation: String
+        _ name: String, _ places: KeywordPlaces, _ option: ProxyOptions, http: Bool = false,
+        _ documentation: String
     ) -> Keyword {
-        Keyword("option \(name)", places, negatable: true, documentation) { parser, call throws(SyntaxFailure) in
+        Keyword("option \(name)", places, negatable: true, http: http, documentation) {
+            parser, call throws(SyntaxFailure) in
             if call.isNegated {
                 parser.draft.settings.options.subtract(option)
             } else {
@@ -15,7 +17,8 @@ enum OptionKeywords {
 
     /// One of the three connection modes. To negate one that is not in force changes nothing.
     private static func mode(_ name: String, _ mode: HTTPConnectionMode, _ documentation: String) -> Keyword {
-        Keyword("option \(name)", .everyProxy, negatable: true, documentation) { parser, call throws(SyntaxFailure) in
+        Keyword("option \(name)", .everyProxy, negatable: true, http: true, documentation) {
+            parser, call throws(SyntaxFailure) in
             if !call.isNegated {
                 parser.draft.settings.httpConnectionMode = mode
             } else if parser.draft.settings.httpConnectionMode == mode {
@@ -27,10 +30,10 @@ enum OptionKeywords {
     static let table: [Keyword] = [
         flag("abortonclose", .serverSide, .abortOnClose, "Gives up a queued request when the client leaves"),
         flag(
-            "accept-invalid-http-request", .clientSide, .acceptInvalidHTTPRequest,
+            "accept-invalid-http-request", .clientSide, .acceptInvalidHTTPRequest, http: true,
             "Relaxes the parsing of requests"),
         flag(
-            "accept-invalid-http-response", .serverSide, .acceptInvalidHTTPResponse,
+            "accept-invalid-http-response", .serverSide, .acceptInvalidHTTPResponse, http: true,
             "Relaxes the parsing of responses"),
         flag("allbackups", .serverSide, .allBackups, "Uses all backup servers at once"),
         flag("clitcpka", .clientSide, .clientKeepAlives, "TCP keep-alives to clients"),
@@ -38,28 +41,35 @@ enum OptionKeywords {
         flag("dontlognull", .clientSide, .dontLogNull, "Does not log connections without data"),
         Keyword(
             "option forwardfor", .everyProxy, "[ except <network> ] [ header <name> ] [ if-none ]", count: 0...5,
+            http: true,
             "Adds the client's address to requests"
         ) { parser, call throws(SyntaxFailure) in parser.draft.settings.forwardFor = try forwardFor(call) },
-        flag("http-ignore-probes", .clientSide, .httpIgnoreProbes, "No log and no answer for empty connections"),
+        flag(
+            "http-ignore-probes", .clientSide, .httpIgnoreProbes, http: true,
+            "No log and no answer for empty connections"),
         mode("http-keep-alive", .keepAlive, "Keeps connections on both sides"),
-        flag("http-no-delay", .everyProxy, .httpNoDelay, "Never waits to fill a segment"),
-        flag("http-pretend-keepalive", .serverSide, .httpPretendKeepalive, "Does not announce the close to servers"),
+        flag("http-no-delay", .everyProxy, .httpNoDelay, http: true, "Never waits to fill a segment"),
+        flag(
+            "http-pretend-keepalive", .serverSide, .httpPretendKeepalive, http: true,
+            "Does not announce the close to servers"),
         mode("http-server-close", .serverClose, "Closes the server's connection after a response"),
         mode("httpclose", .close, "Closes both connections after a response"),
-        Keyword("option httplog", .clientSide, "[ clf ]", count: 0...1, "Logs requests in the HTTP format") {
+        Keyword("option httplog", .clientSide, "[ clf ]", count: 0...1, http: true, "Logs requests in the HTTP format")
+        {
             parser, call throws(SyntaxFailure) in
             guard call.count == 0 || call[0] == "clf" else { throw call.unknownWord(0, among: ["clf"]) }
             parser.draft.settings.logFormat = call.count == 0 ? .http : .httpCLF
             parser.draft.settings.logFormatRange = call.statement.range
         },
         flag(
-            "idle-close-on-response", .clientSide, .idleCloseOnResponse,
+            "idle-close-on-response", .clientSide, .idleCloseOnResponse, http: true,
             "Answers once more on an idle connection before a soft stop closes it"),
         flag("independent-streams", .everyProxy, .independentStreams, "Writing does not refresh the read timeout"),
         flag("log-separate-errors", .clientSide, .logSeparateErrors, "Raises the level of lines about errors"),
         flag("logasap", .clientSide, .logAsap, "Logs as soon as the response starts"),
         flag("nolinger", .everyProxy, .noLinger, "Resets connections instead of closing them"),
-        flag("prefer-last-server", .serverSide, .preferLastServer, "Stays with the server of the connection"),
+        flag(
+            "prefer-last-server", .serverSide, .preferLastServer, http: true, "Stays with the server of the connection"),
         Keyword(
             "option redispatch", .serverSide, "[<interval>]", count: 0...1, negatable: true,
             "Lets retries go to another server"
