@@ -39,6 +39,8 @@ ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in 
 TEXT on each of them and expects it back. `overload` opens N at once and sends a byte on each, holds
 those that answer for a second, then closes them, and expects that every other one is then answered too, or closed.
 
+`wait-port` waits until somebody listens, without connecting.
+
 Options: --limit bounds the whole run (8 s), --rcvbuf N sets the size of the receive buffer, and with `listen` the
 file named by --ready appears once the socket listens. The exit status is 0 if everything went as told.
 """
@@ -300,11 +302,21 @@ def wait_for(condition, seconds):
         time.sleep(0.01)
 
 
-def answers(address):
+def listens(address):
+    """Whether somebody listens there, told without connecting (but for a path, which may have been renamed)."""
     family, where = parse_address(address)
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(where) == 0
+    if family == socket.AF_UNIX and not where.startswith("\0"):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(where) == 0
+    if family == socket.AF_UNIX:
+        with open("/proc/net/unix") as file:
+            return any(line.split()[-1].rstrip("@") == address for line in file if " 00010000 " in line)
+    table = "/proc/net/tcp6" if family == socket.AF_INET6 else "/proc/net/tcp"
+    raw = socket.inet_pton(family, where[0])
+    local = "".join(raw[i:i + 4][::-1].hex() for i in range(0, len(raw), 4)).upper()
+    wanted = {f"{local}:{where[1]:04X}", f"{'0' * len(local)}:{where[1]:04X}"}
+    with open(table) as file:
+        return any(line.split()[1] in wanted and line.split()[3] == "0A" for line in file)
 
 
 def clog(address, path, ready, limit):
@@ -420,7 +432,7 @@ def main():
     if verb == "wait-file":
         wait_for(lambda: os.path.exists(words[0]), limit)
     elif verb == "wait-port":
-        wait_for(lambda: answers(words[0]), limit)
+        wait_for(lambda: listens(words[0]), limit)
     elif verb == "wait-gone":
         wait_for(lambda: not alive(int(words[0])), limit)
     elif verb == "wait-text":
