@@ -42,8 +42,7 @@ final class EpollPoller: Poller {
             return
         }
         let active = slot.threadMask.load(.sequential) & me != 0 ? state.active : []
-        var polled: Interest = slot.polledRead.load(.relaxed) & me != 0 ? .read : []
-        if slot.polledWrite.load(.relaxed) & me != 0 { polled.insert(.write) }
+        let polled = polled(slot, by: me)
         guard active != polled else { return }
         worker.activity.add(.pollerCalls)
         let exclusive = state.has(FDState.listener)
@@ -56,25 +55,11 @@ final class EpollPoller: Poller {
             if active.contains(.write) { wanted |= HOST_EPOLL_OUT }
             let isNew = polled.isEmpty || exclusive
             guard isNew ? add(fd, wanted, token, worker) : modify(fd, wanted, token, worker) else {
-                mirror(slot, [])
+                mirror(slot, [], by: me)
                 return worker.registrationFailed(fd, slot)
             }
         }
-        mirror(slot, active)
-    }
-
-    /// Writes into the polled masks what this instance watches now.
-    private func mirror(_ slot: FDSlot, _ watched: Interest) {
-        if watched.contains(.read) {
-            slot.polledRead.fetchOr(me, .acquireRelease)
-        } else {
-            slot.polledRead.fetchAnd(~me, .acquireRelease)
-        }
-        if watched.contains(.write) {
-            slot.polledWrite.fetchOr(me, .acquireRelease)
-        } else {
-            slot.polledWrite.fetchAnd(~me, .acquireRelease)
-        }
+        mirror(slot, active, by: me)
     }
 
     /// Adds a descriptor; one that is there already, left by an earlier owner, is replaced.
@@ -99,7 +84,7 @@ final class EpollPoller: Poller {
         _ = kernel.epollControl(number, HOST_EPOLL_CTL_DEL, fd, 0, 0)
     }
 
-    override func wait(_ timeoutMilliseconds: Int32) -> Int {
+    override func wait(_ timeoutMilliseconds: Int32, _ worker: Worker) -> Int {
         // SAFETY: the buffer holds `capacity` events.
         Int(unsafe kernel.epollWait(number, events, capacity, timeoutMilliseconds))
     }

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 
 // The contract of a poller, on one page. One instance serves one thread; those of poll and select share one set.
 //
@@ -28,10 +29,31 @@ class Poller {
 
     func update(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {}
     func forget(_ fd: Int32, _ slot: FDSlot) {}
-    func wait(_ timeoutMilliseconds: Int32) -> Int { 0 }
+    func wait(_ timeoutMilliseconds: Int32, _ worker: Worker) -> Int { 0 }
     func dispatch(_ count: Int, _ worker: Worker) {}
     func close() {}
 
+    /// What a thread's own poller watches of a shared descriptor, by the polled masks.
+    final func polled(_ slot: FDSlot, by me: UInt64) -> Interest {
+        var polled: Interest = slot.polledRead.load(.relaxed) & me != 0 ? .read : []
+        if slot.polledWrite.load(.relaxed) & me != 0 { polled.insert(.write) }
+        return polled
+    }
+
+    /// Writes into the polled masks what a thread's own poller watches now.
+    final func mirror(_ slot: FDSlot, _ watched: Interest, by me: UInt64) {
+        if watched.contains(.read) {
+            slot.polledRead.fetchOr(me, .acquireRelease)
+        } else {
+            slot.polledRead.fetchAnd(~me, .acquireRelease)
+        }
+        if watched.contains(.write) {
+            slot.polledWrite.fetchOr(me, .acquireRelease)
+        } else {
+            slot.polledWrite.fetchAnd(~me, .acquireRelease)
+        }
+    }
+
     /// The waker that fits this poller, registered in it.
-    func makeWaker(_ kernel: Kernel) throws(SystemError) -> Waker { throw SystemError(code: 38) }
+    func makeWaker(_ kernel: Kernel) throws(SystemError) -> Waker { throw SystemError(code: ENOSYS) }
 }

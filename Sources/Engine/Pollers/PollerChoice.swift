@@ -41,7 +41,7 @@ struct PollerKind: Sendable {
     let make: @Sendable (Kernel, _ plan: PollerPlan) throws(SystemError) -> [Poller]
 
     /// All kinds, by descending preference; of two equal ones the first is preferred.
-    static let all: [PollerKind] = [epoll]
+    static let all: [PollerKind] = [.epoll, .kqueue, .poll, .select]
 
     static let epoll = PollerKind(
         name: "epoll", preference: 300, choice: .epoll, isProcessWide: false,

@@ -147,14 +147,14 @@ extension Worker {
 
     private func wait() -> Int {
         let timeout = hasWork ? 0 : waitMilliseconds()
-        if timeout == 0 { return max(0, poller.wait(0)) }
+        if timeout == 0 { return max(0, poller.wait(0, self)) }
         alarm.goToSleep()
         if hasWork {
             _ = alarm.getUp()
-            return max(0, poller.wait(0))
+            return max(0, poller.wait(0, self))
         }
         activity.add(.waits)
-        let events = poller.wait(timeout)
+        let events = poller.wait(timeout, self)
         if alarm.getUp() { activity.add(.wakesByThread) }
         if events > 0 {
             activity.add(.wakesByPoller)

@@ -11,7 +11,7 @@ public final class WorkerGroup: @unchecked Sendable {
     public struct Options: Sendable {
         /// 1 to 64.
         public var threads = 1
-        /// Numbers that the table covers; 0 for the soft limit of the process.
+        /// Numbers that the table covers; 0 for the soft limit of the process. A higher soft limit is lowered to it.
         public var maxDescriptors = 0
         /// Events that one wait takes.
         public var maxPollEvents = Limits.pollEvents
@@ -47,6 +47,10 @@ public final class WorkerGroup: @unchecked Sendable {
         let made = FDTable(
             capacity: capacity, threads: options.threads, kernel: kernel, isProcessWide: kind.isProcessWide)
         guard let table = made else { throw SystemError(code: ENOMEM) }
+        // A number beyond the table is to be the system's error, not ours.
+        if kernel.descriptorLimit(hard: false) > UInt64(capacity) {
+            _ = kernel.setDescriptorLimit(soft: UInt64(capacity), hard: kernel.descriptorLimit(hard: true))
+        }
         self.options = options
         self.kernel = kernel
         self.table = table
@@ -67,7 +71,8 @@ public final class WorkerGroup: @unchecked Sendable {
     static func capacity(of options: Options, _ kernel: Kernel) -> Int {
         let limit = kernel.descriptorLimit(hard: false)
         let system = limit > UInt64(Limits.descriptors) ? Limits.descriptorsWithoutLimit : Int(limit)
-        return min(max(options.maxDescriptors, system, 64), Limits.descriptors)
+        let wanted = options.maxDescriptors > 0 ? options.maxDescriptors : system
+        return min(max(wanted, 64), Limits.descriptors)
     }
 
     // MARK: Running

@@ -61,6 +61,8 @@ enum Rig {
         var options = WorkerGroup.Options()
         options.threads = threads
         options.pollers = choice
+        // What select can still carry.
+        options.maxDescriptors = 1024
         return try WorkerGroup(options, kernel: kernel)
     }
 
