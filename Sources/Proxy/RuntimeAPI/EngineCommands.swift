@@ -10,6 +10,9 @@ enum ActivityCommands {
         }
     ]
 
+    /// Counters for which scripts know a name already.
+    private static let knownNames = ["poll_events": "poll_io", "accepts": "accepted", "takeovers": "fd_takeover"]
+
     private static func text(_ invocation: CommandInvocation) -> String {
         let threads = invocation.context.engine.counters()
         let now = invocation.context.engine.nowMicroseconds()
@@ -21,7 +24,7 @@ enum ActivityCommands {
         for (index, counter) in first.enumerated() {
             let values = threads.map { index < $0.count ? $0[index].value : 0 }
             let total = values.reduce(0, &+)
-            text += "\(counter.name): \(total)"
+            text += "\(knownNames[counter.name] ?? counter.name): \(total)"
             // One thread's figures are the total.
             if values.count > 1 { text += " [ " + values.map { String($0) }.joined(separator: " ") + " ]" }
             text += "\n"
@@ -46,7 +49,8 @@ enum DescriptorCommands {
         }
     ]
 
-    /// "      4 : st=(R:pRA W:pra he) kind=listener gen=1 tmask=0x3 ..."; "!" at the end where the state is suspicious.
+    /// "      4 : st=0x3(R:PrA W:pra hec uf) kind=listener gen=1 tmask=0x3 ..."; "!" at the end where the state is
+    /// suspicious. The number holds, from its lowest bit: active and ready for reading and writing, hang-up, error.
     static func line(_ slot: FDDescription) -> String {
         let number = String(slot.fd)
         let padding = String(repeating: " ", count: max(0, 7 - number.utf8.count))
@@ -54,7 +58,10 @@ enum DescriptorCommands {
         let write = direction(slot, .write, slot.polledWrite)
         let ends = (slot.hangup ? "H" : "h") + (slot.error ? "E" : "e") + (slot.closing ? "C" : "c")
         let lists = (slot.inUpdateList ? "U" : "u") + (slot.inReadyList ? "F" : "f")
-        var line = "\(padding)\(number) : st=(R:\(read) W:\(write) \(ends)\(lists)) kind=\(slot.kind)"
+        let bits =
+            UInt(slot.active.rawValue) | UInt(slot.ready.rawValue) << 2 | (slot.hangup ? 16 : 0) | (slot.error ? 32 : 0)
+        var line = "\(padding)\(number) : st=0x\(String(bits, radix: 16))"
+        line += "(R:\(read) W:\(write) \(ends) \(lists)) kind=\(slot.kind)"
         line += " gen=\(slot.generation) tmask=\(slot.threads) umask=\(slot.updating) rmask=\(slot.running)"
         line += " prmsk=\(slot.polledRead) pwmsk=\(slot.polledWrite)"
         if !slot.handler.isEmpty { line += " owner=\(slot.handler)" }

@@ -46,7 +46,8 @@ public final class RuntimeAPI: LoopTask {
                     for opened in try opening.open(address, socket.bind) {
                         listeners.append(
                             StatsListener(
-                                address: opened.address, level: socket.bind.level, fd: opened.fd, owner: self))
+                                address: opened.address, level: socket.bind.level, fd: opened.fd,
+                                ownsPath: !opened.isInherited, owner: self))
                         names.append(RuntimeContext.Socket(address: opened.name, level: socket.bind.level))
                     }
                 }

@@ -11,13 +11,16 @@ final class StatsListener: FDHandler {
     let level: AccessLevel
     private let fd: Int32
     private unowned let owner: RuntimeAPI
+    /// Whether the path of a unix socket is ours to remove: not that of an inherited one.
+    private let ownsPath: Bool
     private var isPaused = false
     private var isClosed = false
 
     /// Connections accepted in one turn.
     private static let acceptsPerTurn = 4
 
-    init(address: SocketAddress, level: AccessLevel, fd: Int32, owner: RuntimeAPI) {
+    init(address: SocketAddress, level: AccessLevel, fd: Int32, ownsPath: Bool, owner: RuntimeAPI) {
+        self.ownsPath = ownsPath
         self.address = address
         self.level = level
         self.fd = fd
@@ -47,7 +50,7 @@ final class StatsListener: FDHandler {
     }
 
     private func removePath(_ kernel: Kernel, keepingPath: Bool) {
-        if !keepingPath, address.family == .unix, let path = address.path { _ = kernel.unlink(path) }
+        if ownsPath, !keepingPath, address.family == .unix, let path = address.path { _ = kernel.unlink(path) }
     }
 
     override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
@@ -56,6 +59,7 @@ final class StatsListener: FDHandler {
             guard owner.hasRoom else { return pause(on: worker) }
             var peer = SocketAddress()
             let accepted = worker.kernel.accept(fd, &peer)
+            worker.countAccept(found: accepted >= 0)
             if accepted >= 0 {
                 owner.start(accepted, level: level, on: worker)
                 continue

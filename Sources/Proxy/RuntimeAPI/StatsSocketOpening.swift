@@ -22,6 +22,8 @@ struct StatsSocketOpening {
         let address: SocketAddress
         /// As `show cli sockets` lists it.
         let name: String
+        /// It came from whoever started the program.
+        let isInherited: Bool
     }
 
     /// The sockets of one address: one, or one for each port of a range.
@@ -40,7 +42,7 @@ struct StatsSocketOpening {
                 opened.append(
                     Opened(
                         fd: try listen(at: address, settings), address: address,
-                        name: StatsSocketOpening.name(of: address)))
+                        name: StatsSocketOpening.name(of: address), isInherited: false))
             } catch {
                 for socket in opened { _ = kernel.close(socket.fd) }
                 throw failure(error.description)
@@ -56,7 +58,7 @@ struct StatsSocketOpening {
             throw failure("the descriptor is not a socket")
         }
         _ = kernel.setCloseOnExec(fd, true)
-        return Opened(fd: fd, address: address, name: "fd@\(fd)")
+        return Opened(fd: fd, address: address, name: "fd@\(fd)", isInherited: true)
     }
 
     private func address(of specification: AddressSpec) -> SocketAddress? {
