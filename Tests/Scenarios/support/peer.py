@@ -14,6 +14,7 @@ ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in 
     send TEXT        sends TEXT (backslash escapes as in Python)
     pieces SECONDS TEXT   sends TEXT byte by byte with a pause after each
     fill N           sends N bytes of a known pattern
+    flood N          like fill, and an end or a reset by the other side is as good
     recv TEXT        reads exactly as many bytes as TEXT has and compares
     until TEXT       reads up to and including TEXT, and prints what came
     expect REGEX     the text read last by `until`, `text` or `rest` matches
@@ -252,6 +253,11 @@ class Peer:
                 got = self.exactly(len(wanted))
                 if got != wanted:
                     raise Mismatch(f"expected {wanted!r}, got {got!r}")
+            elif command == "flood":
+                try:
+                    self.fill(int(words.pop(0)))
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
             elif command == "recvn":
                 self.recvn(int(words.pop(0)))
             elif command == "duplex":
