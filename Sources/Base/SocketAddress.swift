@@ -66,6 +66,13 @@ public struct SocketAddress: Sendable, Hashable {
         sizeBytes = 2 + 1 + bytes.count
     }
 
+    /// A name in abstract space as HAProxy writes it (`abns@`): padded with zeros to the whole of `sun_path`, which to
+    /// the kernel is another name than the unpadded one.
+    public init?(paddedAbstractName name: String) {
+        self.init(abstractName: name)
+        sizeBytes = 2 + SocketAddress.pathCapacity
+    }
+
     /// Bytes of `sun_path`.
     static let pathCapacity = 108
 
@@ -140,7 +147,7 @@ public struct SocketAddress: Sendable, Hashable {
         var bytes: [UInt8] = []
         for offset in start..<min(sizeBytes, 2 + SocketAddress.pathCapacity) {
             let byte = load(UInt8.self, at: offset)
-            if byte == 0 && current == .unix { break }
+            if byte == 0 { break }
             bytes.append(byte)
         }
         return String(decoding: bytes, as: UTF8.self)

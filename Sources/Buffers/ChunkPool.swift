@@ -87,6 +87,23 @@ public final class ChunkPool {
         return unsafe Chunk(block: block, offset: 0, length: 0)
     }
 
+    /// Puts the bytes of `second` behind those of `first`, in place if there is room and otherwise in a fresh block.
+    /// nil if they do not fit into one block, or there is none.
+    public func join(_ first: consuming Chunk, _ second: consuming Chunk) -> Chunk? {
+        var first = first
+        let second = second
+        if first.room >= second.count {
+            // SAFETY: the bytes are copied while the second chunk lives.
+            unsafe first.append(second.bytes)
+            return first
+        }
+        guard first.count + second.count <= blockSizeBytes, var joined = take() else { return nil }
+        // SAFETY: the bytes are copied while both chunks live.
+        unsafe joined.append(first.bytes)
+        unsafe joined.append(second.bytes)
+        return joined
+    }
+
     /// Takes back a block that no chunk refers to any more.
     @usableFromInline
     @unsafe

@@ -62,6 +62,46 @@ public struct ChunkedDecoder: Sendable {
     }
 
     // SAFETY: `bytes` are the caller's for the duration of the call, here and in `next`.
+    /// Bytes of chunk extensions, and of the white space before them, so far.
+    public var extensionByteCount: Int { extensionBytes }
+
+    /// Like `advance`, for bytes in which there are chunk extensions: what is not one is moved to the front, and so are
+    /// the bytes behind the end of the body. `count` becomes the number of bytes left; `.complete` tells the end among
+    /// them. Nobody else may refer to these bytes.
+    @unsafe
+    public mutating func advanceRemovingExtensions(
+        _ bytes: UnsafeMutableRawBufferPointer, count: inout Int
+    ) -> ChunkedEvent {
+        var kept = 0
+        var index = 0
+        while index < bytes.count && phase != .complete {
+            let before = extensionBytes
+            let wasInSize = phase == .size
+            // SAFETY: `kept` never exceeds `index`, which is below the count of the bytes.
+            let byte = unsafe bytes[index]
+            if phase == .data {
+                remaining -= 1
+                if remaining == 0 { phase = .dataCR }
+            } else if let kind = step(byte) {
+                phase = .failed
+                return .failed(HTTPParseError(kind, at: index))
+            }
+            index += 1
+            let opensExtension = wasInSize && phase == .extensions
+            if (extensionBytes != before || opensExtension) && phase != .sizeLF { continue }
+            unsafe bytes[kept] = byte
+            kept += 1
+        }
+        let end = kept
+        while index < bytes.count {
+            unsafe bytes[kept] = bytes[index]
+            kept += 1
+            index += 1
+        }
+        count = kept
+        return phase == .complete ? .complete(end: end) : .needMore
+    }
+
     /// Judges bytes that will be forwarded as they are: `.needMore`, `.complete` or `.failed`, never `.data`.
     @unsafe
     public mutating func advance(_ bytes: UnsafeRawBufferPointer) -> ChunkedEvent {
@@ -139,6 +179,7 @@ public struct ChunkedDecoder: Sendable {
         case 0x20, 0x09, UInt8(ascii: ";"):
             // White space is legal before a semicolon only; `extensions` sees to that.
             phase = .extensions
+            extensionBytes += 1
             nameHash = byte == UInt8(ascii: ";") ? 1 : 0
         default: return .badChunkSize
         }
@@ -152,6 +193,11 @@ public struct ChunkedDecoder: Sendable {
         guard lineBytes <= limits.header, extensionBytes <= limits.extensions else { return .chunkHeaderTooLong }
         let hasSemicolon = nameHash != 0
         if !hasSemicolon {
+            if byte == 0x0D {
+                // White space that nothing follows: senders pad sizes with it.
+                phase = .sizeLF
+                return nil
+            }
             guard byte == UInt8(ascii: ";") || byte == 0x20 || byte == 0x09 else { return .badChunkSize }
             nameHash = byte == UInt8(ascii: ";") ? 1 : 0
             return nil

@@ -10,7 +10,7 @@ enum NameResolver {
         case .ipv4(let address): return SocketAddress(ipv4: address.value, port: port)
         case .ipv6(let address): return SocketAddress(ipv6: address.high, address.low, port: port)
         case .unix(let path): return SocketAddress(unixPath: path)
-        case .abstract(let name): return SocketAddress(abstractName: name)
+        case .abstract(let name): return SocketAddress(paddedAbstractName: name)
         case .name(let name): return look(up: name, spec.family, port: port)
         case .fileDescriptor, .socketPair: return nil
         }

@@ -16,12 +16,11 @@ extension HTTPExchange {
 
     func receivedHead(_ chunk: consuming Chunk) {
         record.bytesUploaded &+= UInt64(chunk.count)
-        if var head = requestChunk.take() {
-            // SAFETY: the bytes are copied while the chunk lives.
-            let copied = unsafe head.append(chunk.bytes)
-            let fits = copied == chunk.count
-            requestChunk = consume head
-            if !fits { return refuse(HTTPParseError(.headTooLarge, at: copied)) }
+        if let head = requestChunk.take() {
+            guard let joined = worker.pool.join(head, chunk) else {
+                return refuse(HTTPParseError(.headTooLarge, at: context.bufferBytes))
+            }
+            requestChunk = consume joined
         } else {
             requestChunk = consume chunk
         }
@@ -49,7 +48,7 @@ extension HTTPExchange {
 
     private var requestRoom: Int {
         switch requestChunk {
-        case .some(let chunk): return chunk.isUnique ? max(1, chunk.room) : context.bufferBytes
+        case .some(let chunk): return max(1, context.bufferBytes - chunk.count)
         case .none: return context.bufferBytes
         }
     }
@@ -61,7 +60,9 @@ extension HTTPExchange {
         directives = request.connectionDirectives
         let framing = request.requestFraming
         requestBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
+        keepsClient = false
         splitBody(headLength)
+        if state != .requestHead { return }
         isUpgrade = directives.contains(.upgrade)
         keepsClient = directives.contains(.persistent) && !request.isFramingDoubtful && connectionMode != .close
         clientDeadline = .never
@@ -79,8 +80,9 @@ extension HTTPExchange {
         if !requestBody.isDone {
             client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
             touchClient()
-        } else if aborts {
-            client.transport.watchesHangup = true
+        } else {
+            client.transport.receive(credit: 0)
+            if aborts { client.transport.watchesHangup = true }
         }
         requestServer()
         if state != .spare { arm() }
@@ -165,8 +167,7 @@ extension HTTPExchange {
                 keepSurplus(chunk)
             }
         case .chunked:
-            // SAFETY: the bytes are read while the chunk lives.
-            switch unsafe requestBody.decoder.advance(chunk.bytes) {
+            switch requestBody.decode(&chunk) {
             case .needMore, .data: sendToServer(chunk)
             case .complete(let end):
                 requestBody.isDone = true
@@ -186,10 +187,8 @@ extension HTTPExchange {
 
     private func keepSurplus(_ chunk: consuming Chunk) {
         record.bytesUploaded &-= UInt64(chunk.count)
-        if var before = surplus.take() {
-            // SAFETY: the bytes are copied while the chunk lives; what does not fit cannot come, by credit.
-            _ = unsafe before.append(chunk.bytes)
-            surplus = consume before
+        if let before = surplus.take() {
+            if let joined = worker.pool.join(before, chunk) { surplus = consume joined } else { keepsClient = false }
         } else {
             surplus = consume chunk
         }

@@ -21,12 +21,9 @@ extension HTTPExchange {
     // MARK: The head
 
     private func receivedResponseHead(_ chunk: consuming Chunk) {
-        if var head = responseChunk.take() {
-            // SAFETY: the bytes are copied while the chunk lives.
-            let copied = unsafe head.append(chunk.bytes)
-            let fits = copied == chunk.count
-            responseChunk = consume head
-            if !fits { return badResponse() }
+        if let head = responseChunk.take() {
+            guard let joined = worker.pool.join(head, chunk) else { return badResponse() }
+            responseChunk = consume joined
         } else {
             responseChunk = consume chunk
         }
@@ -48,7 +45,7 @@ extension HTTPExchange {
             // SAFETY: the chunk stays in `responseChunk`, its bytes in place, until the head is reset.
             switch unsafe ResponseParser(limits: parserLimits).parse(responseBytes, into: response) {
             case .needMore:
-                makeRoomForHead()
+                connection?.transport.receive(credit: context.windowBytes)
                 return
             case .failed: return badResponse()
             case .complete(let length):
@@ -57,27 +54,6 @@ extension HTTPExchange {
             }
             if responseChunk == nil { return }
         }
-    }
-
-    /// A head that began late in its block, after interim ones, moves to a fresh one to have room for its rest.
-    private func makeRoomForHead() {
-        guard let chunk = responseChunk.take() else { return }
-        if chunk.isUnique && chunk.room > 0 {
-            responseChunk = consume chunk
-            return
-        }
-        guard var fresh = worker.pool.take() else {
-            _ = consume chunk
-            return badResponse()
-        }
-        // SAFETY: the bytes are copied while the old chunk lives; the head is told where they are now.
-        let copied = unsafe fresh.append(chunk.bytes)
-        unsafe response.rebase(UnsafeRawPointer(fresh.bytes.baseAddress!))
-        if copied < chunk.count || fresh.room == 0 {
-            _ = consume chunk
-            return badResponse()
-        }
-        responseChunk = consume fresh
     }
 
     /// Passes a 1xx response on (RFC 9110 section 15.2); HTTP/1.0 clients do not know them. False when it went wrong.
@@ -100,6 +76,7 @@ extension HTTPExchange {
 
     /// The final head is whole.
     private func responseParsed(_ headLength: Int) {
+        if response.status.code == 101 && !isUpgrade { return badResponse() }
         record.responseMilliseconds = elapsed(since: connectedAt)
         record.status = Int32(response.status.code)
         if retriesStatus(Int(response.status.code)) { return }
@@ -167,6 +144,7 @@ extension HTTPExchange {
 
     private func logEarly() {
         record.isEarly = true
+        recordCounts()
         record.activeMilliseconds = elapsed(since: requestStart)
         record.totalMilliseconds = record.idleMilliseconds &+ record.activeMilliseconds
         context.log(record, with: frontend.logger)
@@ -191,8 +169,7 @@ extension HTTPExchange {
             sendToClient(chunk)
         case .chunked:
             if responseBody.unchunks { return forwardUnchunked(chunk) }
-            // SAFETY: the bytes are read while the chunk lives.
-            switch unsafe responseBody.decoder.advance(chunk.bytes) {
+            switch responseBody.decode(&chunk) {
             case .needMore, .data: sendToClient(chunk)
             case .complete(let end):
                 responseBody.isDone = true

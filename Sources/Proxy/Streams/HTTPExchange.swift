@@ -50,6 +50,23 @@ final class HTTPExchange: ProxiedStream {
             isDone = framing == .none
             if case .length(let count) = framing { remaining = count }
         }
+
+        /// Judges bytes of a chunked body that are passed on with their framing. Chunk extensions concern one hop only
+        /// (RFC 9112 section 7.1.1) and are taken out; without any, the bytes stay as they are.
+        mutating func decode(_ chunk: inout Chunk) -> ChunkedEvent {
+            var probe = decoder
+            // SAFETY: the bytes are read while the chunk lives.
+            let event = unsafe probe.advance(chunk.bytes)
+            if probe.extensionByteCount == decoder.extensionByteCount {
+                decoder = probe
+                return event
+            }
+            var count = chunk.count
+            // SAFETY: bytes of a body are referred to by this slice of their block alone.
+            let filtered = unsafe decoder.advanceRemovingExtensions(chunk.mutableBytes, count: &count)
+            chunk.removeLast(chunk.count - count)
+            return filtered
+        }
     }
 
     var client: HTTPConnection!
@@ -124,8 +141,6 @@ final class HTTPExchange: ProxiedStream {
         record.acceptDateMicroseconds = connection.acceptDateMicroseconds
         record.requestDateMicroseconds = worker.wallClockMicroseconds
         record.idleMilliseconds = elapsed(since: connection.idleSince)
-        record.processConnections = Int32(clamping: context.process.connections.current)
-        record.frontendConnections = Int32(clamping: frontend.current)
         connectionMode = frontend.settings.httpConnectionMode
     }
 
@@ -151,8 +166,8 @@ final class HTTPExchange: ProxiedStream {
     func complete() {
         if state == .spare { return }
         let goesOn = keepsClient && requestBody.isDone && !clientEnded && !context.isDraining
-        report()
         releaseConnection()
+        report()
         let connection = client!
         let rest = surplus.take()
         let mustLinger = !goesOn && (rest != nil || !requestBody.isDone)
@@ -171,7 +186,6 @@ final class HTTPExchange: ProxiedStream {
         if state == .spare { return }
         if record.cause == .none { (record.cause, record.phase) = (cause, phase) }
         report()
-        dropConnection()
         let connection = client!
         let resets = frontend.settings.options.contains(.noLinger)
         reset()
@@ -185,8 +199,7 @@ final class HTTPExchange: ProxiedStream {
         context.statistics.bytesIn.add(record.bytesUploaded)
         context.statistics.bytesOut.add(record.bytesRead)
         frontend.counters.count(record, on: worker.index)
-        backend?.counters.count(record, on: worker.index)
-        server?.counters.count(record, on: worker.index)
+        leaveBackend()
         if !isLogged { context.log(record, with: frontend.logger) }
     }
 
@@ -210,7 +223,6 @@ final class HTTPExchange: ProxiedStream {
     /// Back among the spare exchanges.
     private func reset() {
         worker.cancel(self)
-        leaveBackend()
         state = .spare
         client = nil
         _ = requestChunk.take()

@@ -45,9 +45,13 @@ class ProxiedStream: QueuedStream {
 
     /// The server that the stream holds a place on.
     final var server: Server?
+    /// The server that was tried last.
+    private final var lastServer: Server?
     final var connection: ServerConnection?
     final var serverPhase = ServerPhase.none
     private final var ticket: QueueTicket?
+    /// How many waited before, at the entry.
+    private final var queuePosition: Int32 = 0
     final var retriesLeft = 0
 
     /// When the wait for the client, and for the server, is over.
@@ -117,7 +121,7 @@ class ProxiedStream: QueuedStream {
         record.backend = backend.name
         retriesLeft = backend.settings.retries
         queueStart = worker.now
-        record.backendConnections = Int32(clamping: backend.enter())
+        _ = backend.enter()
     }
 
     /// Asks the backend for a server.
@@ -130,7 +134,7 @@ class ProxiedStream: QueuedStream {
             let ticket = QueueTicket(stream: self, backend: backend, worker: worker)
             self.ticket = ticket
             serverPhase = .queued
-            record.backendQueue = Int32(clamping: backend.queue.append(ticket))
+            queuePosition = Int32(clamping: backend.queue.append(ticket))
             serverDeadline = deadline(
                 backend.settings.timeouts.queueMilliseconds ?? backend.settings.timeouts.connectMilliseconds)
             arm()
@@ -141,8 +145,8 @@ class ProxiedStream: QueuedStream {
 
     private final func place(on server: Server) {
         self.server = server
+        lastServer = server
         record.server = server.name
-        record.serverConnections = Int32(clamping: server.current)
         record.queueMilliseconds = elapsed(since: queueStart)
         if connectStart == .zero { connectStart = worker.now }
         serverDeadline = .never
@@ -150,21 +154,20 @@ class ProxiedStream: QueuedStream {
     }
 
     final override func granted(_ server: Server, ticket: QueueTicket) {
-        guard ticket === self.ticket, let backend else {
+        guard ticket === self.ticket else {
             ticket.backend.release(server, on: worker)
             return
         }
         self.ticket = nil
         ticket.stream = nil
         serverPhase = .none
-        queueStart = min(queueStart, worker.now)
-        _ = backend
+        // Those who waited before have been served, and with the stream itself as many have left the queue.
+        record.backendQueue = queuePosition &+ 1
         place(on: server)
     }
 
     private final func queueTimedOut() {
         leaveQueue()
-        record.queueMilliseconds = elapsed(since: queueStart)
         serverUnavailable(.queueTimeout)
     }
 
@@ -174,6 +177,7 @@ class ProxiedStream: QueuedStream {
         // A granted ticket is on its way as a message; without its stream it gives the place back.
         _ = backend.queue.remove(ticket)
         ticket.stream = nil
+        record.queueMilliseconds = elapsed(since: queueStart)
         serverPhase = .none
     }
 
@@ -276,13 +280,26 @@ class ProxiedStream: QueuedStream {
         backend.release(server, on: worker)
     }
 
-    /// Leaves queue, server and backend.
+    /// States how busy everything is, for the log.
+    final func recordCounts() {
+        record.processConnections = Int32(clamping: context.process.connections.current)
+        record.frontendConnections = Int32(clamping: frontend.current)
+        record.backendConnections = Int32(clamping: backend?.current ?? 0)
+        record.serverConnections = Int32(clamping: lastServer?.current ?? 0)
+    }
+
+    /// Leaves queue, server and backend, and counts the stream there. As the manual's section 8.2 has it, the counts of
+    /// the log line are those after the stream has left.
     final func leaveBackend() {
         leaveQueue()
         dropConnection()
         releaseServer()
         backend?.leave()
+        recordCounts()
+        backend?.counters.count(record, on: worker.index)
+        lastServer?.counters.count(record, on: worker.index)
         backend = nil
+        lastServer = nil
         serverPhase = .none
         connectStart = .zero
         clientDeadline = .never

@@ -41,8 +41,6 @@ final class TCPStream: ProxiedStream {
         record.requestDateMicroseconds = worker.wallClockMicroseconds
         record.frontend = frontend.name
         record.backend = frontend.name
-        record.processConnections = Int32(clamping: context.process.connections.current)
-        record.frontendConnections = Int32(clamping: frontend.current)
         clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
         client.receive(credit: window)
         guard let chosen = chooseBackend(source: address) else { return serverUnavailable(.noServer) }
@@ -230,11 +228,9 @@ final class TCPStream: ProxiedStream {
         context.statistics.bytesIn.add(up)
         context.statistics.bytesOut.add(down)
         frontend.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
-        backend?.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
-        server?.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
+        leaveBackend()
         context.log(record, with: frontend.logger)
         client.close(reset: cause != .none && frontend.settings.options.contains(.noLinger))
-        leaveBackend()
         listener.connectionEnded(on: worker)
         context.bury(slot)
     }
