@@ -18,6 +18,8 @@ public final class LogWriter {
     /// The text of the line being made.
     var body = LogLine()
     private var packet = LogLine()
+    /// Descriptors that were made non-blocking, or left as they are.
+    private var knownDescriptors: [Int32] = []
     private var sockets: (ipv4: Int32, ipv6: Int32, unix: Int32) = (-1, -1, -1)
 
     /// - Parameters:
@@ -53,7 +55,9 @@ public final class LogWriter {
         let bytes = unsafe packet.bytes
         guard let base = bytes.baseAddress else { return }
         switch sink.destination {
-        case .descriptor(let fd): sent = unsafe kernel.write(fd, base, count)
+        case .descriptor(let fd):
+            if !knownDescriptors.contains(fd) { prepare(fd) }
+            sent = unsafe kernel.write(fd, base, count)
         case .datagram(let address):
             let fd = socket(for: address)
             sent = fd < 0 ? -Int(EBADF) : unsafe kernel.sendto(fd, base, count, address)
@@ -75,6 +79,12 @@ public final class LogWriter {
             return sockets.unix
         case .unspecified: return -1
         }
+    }
+
+    /// A pipe or socket that nobody empties must not stop the thread. A terminal stays as it is: the shell shares it.
+    private func prepare(_ fd: Int32) {
+        knownDescriptors.append(fd)
+        if isatty(fd) == 0 { _ = kernel.setNonBlocking(fd, true) }
     }
 
     private func open(_ family: Int32) -> Int32 {

@@ -31,6 +31,8 @@ public final class Logger: Sendable {
         targets: [LogTarget], format: TrafficLogFormat, options: ProxyOptions = [], tag: String,
         hostname: String? = nil, resolve: (AddressSpec) -> SocketAddress? = { _ in nil }
     ) throws(LogTargetError) {
+        // The C library reads the time zone's file here, while it can be reached: a later chroot may hide it.
+        tzset()
         var made: [LogSink] = []
         for target in targets {
             made.append(try LogSink(target, tag: tag, hostname: hostname, resolve: resolve))
@@ -43,14 +45,6 @@ public final class Logger: Sendable {
         wantsRequestLine = !made.isEmpty && (format == .http || format == .httpCLF)
         logsAtAccept = !made.isEmpty && format == .plain
         logsEarly = !made.isEmpty && format != .plain && options.contains(.logAsap)
-    }
-
-    /// Makes descriptors that lines are written to non-blocking, where nobody else minds: not a terminal, which the
-    /// shell shares. To be called once, before the workers run.
-    public func prepareDescriptors(kernel: Kernel) {
-        for sink in sinks {
-            if case .descriptor(let fd) = sink.destination, isatty(fd) == 0 { _ = kernel.setNonBlocking(fd, true) }
-        }
     }
 
     /// Logs a connection that has just been accepted, when that is the format (manual, section 8.2.1).

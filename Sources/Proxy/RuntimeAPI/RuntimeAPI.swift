@@ -4,8 +4,8 @@ import Engine
 
 /// The runtime API: the sockets of `stats socket`, and the sessions on them (management guide, section 9.3).
 ///
-/// Use: `open` before privileges are given up; then `start` with the context that commands look at, on the thread of one
-/// worker (or before the workers run), which serves all of it; `stop` on the same thread.
+/// Use: `open` before privileges are given up; then `start` with the context that commands look at, on the thread of
+/// one worker (or before the workers run), which serves all of it; `stop` on the same thread.
 ///
 /// Thread-safety: after `start`, that worker's thread only.
 public final class RuntimeAPI: LoopTask {

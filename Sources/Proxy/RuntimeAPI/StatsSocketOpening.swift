@@ -134,7 +134,7 @@ struct StatsSocketOpening {
 
     private func userNumber(_ settings: BindSettings) throws(SystemError) -> UInt32? {
         guard settings.uid == nil, let name = settings.user else { return settings.uid }
-        // SAFETY: getpwnam reads a NUL-terminated string; its result, used at once, is of the one thread that starts up.
+        // SAFETY: getpwnam reads a NUL-terminated string; its result is used at once, by the one thread of the start.
         guard let entry = unsafe getpwnam(name) else { throw SystemError(code: ENOENT) }
         return unsafe entry.pointee.pw_uid
     }

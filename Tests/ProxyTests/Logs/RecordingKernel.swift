@@ -20,6 +20,9 @@ final class RecordingKernel: Kernel, @unchecked Sendable {
     var openSockets: Set<Int32> = []
     private var nextSocket: Int32 = 100
 
+    /// Descriptors that were made non-blocking.
+    var nonBlocking: [Int32] = []
+
     var lines: [String] { sent.map(\.line) }
 
     private func take(_ buffer: UnsafeRawPointer, _ count: Int, _ to: String) -> Int {
@@ -46,6 +49,11 @@ final class RecordingKernel: Kernel, @unchecked Sendable {
     }
 
     override func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Int32 { 0 }
+
+    override func setNonBlocking(_ fd: Int32, _ on: Bool) -> Int32 {
+        nonBlocking.append(fd)
+        return 0
+    }
 
     override func close(_ fd: Int32) -> Int32 {
         openSockets.remove(fd)
