@@ -16,7 +16,7 @@ import Testing
     @Test(arguments: [
         ("0\r\n\r\n", ""), ("3\r\nabc\r\n0\r\n\r\n", "abc"), ("A\r\n0123456789\r\n1\r\na\r\n0\r\n\r\n", "0123456789a"),
         ("0003\r\nabc\r\n0000\r\n\r\n", "abc"), ("3;a=b;c=\"d e\"\r\nabc\r\n0;x\r\n\r\n", "abc"),
-        ("3 ;a\r\nabc\r\n0\t ;b\r\n\r\n", "abc"), ("0\r\nX: y\r\nZ:\r\n\r\n", ""),
+        ("3 ;a\r\nabc\r\n0\t ;b\r\n\r\n", "abc"), ("3 \r\nabc\r\n0\t\r\n\r\n", "abc"), ("0\r\nX: y\r\nZ:\r\n\r\n", ""),
         ("000000000000000f\r\n0123456789abcde\r\n0\r\n\r\n", "0123456789abcde"),
     ])
     func aBodyIsDecodedUpToItsExactEnd(_ body: String, _ content: String) {
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("\r\n", HTTPParseError.Kind.badChunkSize), (" 3\r\n", .badChunkSize), ("3 \r\n", .badChunkSize),
+        ("\r\n", HTTPParseError.Kind.badChunkSize), (" 3\r\n", .badChunkSize), ("3 x\r\n", .badChunkSize),
         ("0x3\r\n", .badChunkSize), ("g\r\n", .badChunkSize), ("-1\r\n", .badChunkSize), ("3\nabc", .badChunkSize),
         ("3\rabc", .badChunkSize), (";a\r\n", .badChunkSize), ("3 3\r\n", .badChunkSize), ("3,\r\n", .badChunkSize),
         ("8000000000000000\r\n", .chunkSizeTooLarge), ("fffffffffffffffff\r\n", .chunkSizeTooLarge),
@@ -67,6 +67,20 @@ import Testing
         #expect(fault("0\r\nX: \(long)\(long)\r\n", limits: limits) == .trailerTooLarge)
         #expect(fault("0\r\nA:\r\nB:\r\n\r\n", limits: limits) == nil)
         #expect(fault("0\r\nA:\r\nB:\r\nC:\r\n\r\n", limits: limits) == .trailerTooLarge)
+    }
+
+    /// RFC 9112 section 7.1.1: they concern one hop only.
+    @Test func extensionsAreTakenOut() {
+        var bytes = "3 ;a=\"b;c\"\r\na;c\r\n0 \r\nX: y;z\r\n\r\nGET".bytes
+        var decoder = ChunkedDecoder()
+        var count = bytes.count
+        // SAFETY: the bytes are only used during the call.
+        let event = unsafe bytes.withUnsafeMutableBytes {
+            unsafe decoder.advanceRemovingExtensions($0, count: &count)
+        }
+        let expected = "3\r\na;c\r\n0\r\nX: y;z\r\n\r\n"
+        #expect(event == .complete(end: expected.utf8.count))
+        #expect(String(decoding: bytes[..<count], as: UTF8.self) == expected + "GET")
     }
 
     @Test func contentThatWentByUnseenIsSkipped() {

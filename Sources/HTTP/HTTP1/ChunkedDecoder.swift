@@ -61,13 +61,13 @@ public struct ChunkedDecoder: Sendable {
         if remaining == 0 { phase = .dataCR }
     }
 
-    // SAFETY: `bytes` are the caller's for the duration of the call, here and in `next`.
     /// Bytes of chunk extensions, and of the white space before them, so far.
     public var extensionByteCount: Int { extensionBytes }
 
     /// Like `advance`, for bytes in which there are chunk extensions: what is not one is moved to the front, and so are
     /// the bytes behind the end of the body. `count` becomes the number of bytes left; `.complete` tells the end among
     /// them. Nobody else may refer to these bytes.
+    // SAFETY: the bytes are the caller's for the duration of the call, and `kept` never exceeds `index`.
     @unsafe
     public mutating func advanceRemovingExtensions(
         _ bytes: UnsafeMutableRawBufferPointer, count: inout Int
@@ -76,8 +76,6 @@ public struct ChunkedDecoder: Sendable {
         var index = 0
         while index < bytes.count && phase != .complete {
             let before = extensionBytes
-            let wasInSize = phase == .size
-            // SAFETY: `kept` never exceeds `index`, which is below the count of the bytes.
             let byte = unsafe bytes[index]
             if phase == .data {
                 remaining -= 1
@@ -87,11 +85,11 @@ public struct ChunkedDecoder: Sendable {
                 return .failed(HTTPParseError(kind, at: index))
             }
             index += 1
-            let opensExtension = wasInSize && phase == .extensions
-            if (extensionBytes != before || opensExtension) && phase != .sizeLF { continue }
+            if extensionBytes != before && phase != .sizeLF { continue }
             unsafe bytes[kept] = byte
             kept += 1
         }
+        // SAFETY: as above.
         let end = kept
         while index < bytes.count {
             unsafe bytes[kept] = bytes[index]

@@ -165,7 +165,47 @@ enum HTTPProperties {
             for step in [1, 5, max(input.count, 1)] {
                 let end = advance(input, limits: limits, step: step)
                 guard end == whole.end else { return "next: \(whole.end), advance by \(step): \(end)" }
+                if let problem = withoutExtensions(input, whole, limits: limits, step: step) { return problem }
             }
+        }
+        return nil
+    }
+
+    /// A body whose extensions were taken out has the same content, ends before the same bytes, and has no extensions.
+    private static func withoutExtensions(
+        _ input: [UInt8], _ whole: Decoded, limits: HTTPLimits, step: Int
+    ) -> String? {
+        var decoder = ChunkedDecoder(limits: limits)
+        var body: [UInt8] = []
+        var end = ChunkedEvent.needMore
+        var rest = 0
+        for start in stride(from: 0, to: input.count, by: step) where end == .needMore {
+            var piece = Array(input[start..<min(start + step, input.count)])
+            var count = piece.count
+            // SAFETY: the bytes are only used during the call, and are this function's own.
+            end = unsafe piece.withUnsafeMutableBytes { unsafe decoder.advanceRemovingExtensions($0, count: &count) }
+            if case .complete(let index) = end {
+                rest = input.count - start - piece.count + count - index
+                count = index
+            }
+            body += piece[..<count]
+        }
+        if case .failed(let error) = end {
+            if case .failed(let expected) = whole.end, expected.kind == error.kind { return nil }
+            return "removing extensions by \(step): \(end), else \(whole.end)"
+        }
+        if case .complete(let index) = whole.end {
+            guard case .complete = end, rest == input.count - index else {
+                return "removing extensions by \(step): \(end) and \(rest) bytes, else \(whole.end)"
+            }
+        }
+        var reader = ChunkedDecoder()
+        // SAFETY: the bytes are only used during the call.
+        let event = unsafe body.withUnsafeBytes { unsafe reader.advance($0) }
+        let isSame = event == (whole.end == .needMore ? .needMore : .complete(end: body.count))
+        guard isSame, reader.extensionByteCount == 0, decode(body, step: max(body.count, 1)).content == whole.content
+        else {
+            return "without extensions, by \(step): \(text(body))"
         }
         return nil
     }
