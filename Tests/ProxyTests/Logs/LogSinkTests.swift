@@ -99,6 +99,17 @@ struct LogSinkTests {
         }
     }
 
+    @Test("a descriptor is made non-blocking once, before the first line")
+    func nonBlocking() throws {
+        let kernel = RecordingKernel()
+        // A number that is no terminal, because it is not open.
+        let logger = try LogFixture.logger(.tcp, [LogFixture.target(to: .fileDescriptor(900_000))])
+        let writer = LogFixture.writer(kernel)
+        for _ in 0..<3 { logger.event(.info, "line", on: writer, at: LogFixture.moment) }
+        #expect(kernel.nonBlocking == [900_000])
+        #expect(kernel.sent.map(\.to) == ["fd@900000", "fd@900000", "fd@900000"])
+    }
+
     @Test(
         "what cannot be sent at once is dropped and counted", arguments: [-Int(EAGAIN), -Int(ENOSPC), -Int(ENOENT), 3])
     func drops(result: Int) throws {
