@@ -6,7 +6,7 @@ public enum Limits {
     public static let descriptors = 1 << 24
     /// Descriptors when the operating system sets no limit.
     public static let descriptorsWithoutLimit = 1 << 20
-    /// Numbers kept for the engine itself (pollers, wakers) and for the runtime, on top of what the proxy asks for.
+    /// Descriptors that the engine opens for each thread: its poller, and one or two for its waker.
     public static let descriptorsPerThread = 3
     /// Kernel events that one turn of a loop takes from its poller.
     public static let pollEvents = 200

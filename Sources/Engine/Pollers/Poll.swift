@@ -43,6 +43,7 @@ final class PollPoller: SetPoller {
         count += 1
     }
 
+    @inline(never)
     private func grow() {
         let morePolled = UnsafeMutablePointer<pollfd>.allocate(capacity: capacity * 2)
         let moreTokens = UnsafeMutablePointer<FDToken>.allocate(capacity: capacity * 2)

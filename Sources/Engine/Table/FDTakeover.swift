@@ -59,6 +59,8 @@ extension Worker {
     /// idle.
     public func offer(_ fd: Int32) -> FDOffer? {
         let slot = memory[fd]
+        // What its poller still has to be told is told now: from the offer on the slot is not this thread's to change.
+        if slot.updateMask.load(.relaxed) & bit != 0 { applyLocal(fd) }
         let state = slot.loadState(.relaxed)
         let tenure = FDTenure(bits: slot.tenure.load(.relaxed))
         guard state.isOpen && state.isLocal && tenure.isHeld(by: index) else { return nil }

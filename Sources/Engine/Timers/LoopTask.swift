@@ -34,7 +34,9 @@ public struct WakeReason: OptionSet, Hashable, Sendable {
 @safe
 open class LoopTask {
     /// When its timer fires; `.never` when it has none.
-    public internal(set) final var deadline = Ticks.never
+    public final var deadline: Ticks { due }
+
+    final var due = Ticks.never
 
     // The run queue's.
     final var nextQueued: Unmanaged<LoopTask>?

@@ -37,7 +37,7 @@ final class TimerWheel {
 
     /// Sets, moves or (with `.never`) cancels the timer of a task.
     func schedule(_ task: LoopTask, at deadline: Ticks) {
-        task.deadline = deadline
+        task.due = deadline
         if task.timerSlot >= 0 {
             // Later: found out when its place comes up.
             if deadline != .never && task.armed <= deadline.milliseconds { return }
@@ -48,7 +48,7 @@ final class TimerWheel {
 
     /// Removes the timer of a task at once, so that the wheel lets go of it.
     func cancel(_ task: LoopTask) {
-        task.deadline = .never
+        task.due = .never
         if task.timerSlot >= 0 { unlink(task) }
     }
 
@@ -69,11 +69,11 @@ final class TimerWheel {
             while let task = unsafe slots[slot]?.takeUnretainedValue() {
                 if fired >= limit { return fired }
                 unlink(task)
-                if task.deadline.milliseconds > now.milliseconds || (next.level > 0 && task.armed > next.instant) {
+                if task.due.milliseconds > now.milliseconds || (next.level > 0 && task.armed > next.instant) {
                     // Moved later meanwhile, or due for a finer wheel.
                     link(task)
                 } else {
-                    task.deadline = .never
+                    task.due = .never
                     queue.put(task, .timer)
                     fired &+= 1
                 }
@@ -99,7 +99,7 @@ final class TimerWheel {
 
     private func link(_ task: LoopTask) {
         let farthest = elapsed.addingReportingOverflow(TimerWheel.reach - 1)
-        var instant = min(max(task.deadline.milliseconds, elapsed), farthest.overflow ? .max : farthest.partialValue)
+        var instant = min(max(task.due.milliseconds, elapsed), farthest.overflow ? .max : farthest.partialValue)
         var difference = elapsed ^ instant
         if difference >= TimerWheel.reach {
             // It differs in a digit above the coarsest wheel: visit it at the end of this round of that wheel.
@@ -160,7 +160,7 @@ final class TimerWheel {
             var cursor = unsafe slots[slot]
             while let task = unsafe cursor?.takeUnretainedValue() {
                 precondition(Int(task.timerSlot) == slot && task.armed >= elapsed)
-                precondition(task.deadline.milliseconds >= task.armed || task.armed == elapsed)
+                precondition(task.due.milliseconds >= task.armed || task.armed == elapsed)
                 seen += 1
                 unsafe cursor = task.nextTimer
             }

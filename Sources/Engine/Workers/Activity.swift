@@ -51,21 +51,30 @@ public final class Activity: Sendable {
     }
 
     private let block: CellBlock
+    /// The first of the cells, which lie in the order of the counters.
+    private let first: AtomicCell
 
     init() {
         block = CellBlock(lines: (Counter.allCases.count + 15) / 16)
+        first = block.cell(line: 0)
+    }
+
+    @inline(__always)
+    private func cell(_ counter: Counter) -> AtomicCell {
+        // SAFETY: the block has a cell for every case.
+        unsafe AtomicCell(at: UnsafeMutableRawPointer(first.word) + counter.rawValue &* 8)
     }
 
     /// Counts, on the thread that the counters belong to.
     @inline(__always)
     public func add(_ counter: Counter, _ count: Int = 1) {
-        let cell = block.cell(line: counter.rawValue / 16, counter.rawValue % 16)
+        let cell = cell(counter)
         cell.store(cell.load(.relaxed) &+ UInt64(truncatingIfNeeded: count), .relaxed)
     }
 
     /// The value of a counter now. Any thread.
     public func value(_ counter: Counter) -> UInt64 {
-        block.cell(line: counter.rawValue / 16, counter.rawValue % 16).load(.relaxed)
+        cell(counter).load(.relaxed)
     }
 
     /// Every counter with its name, in the order of print. Any thread.

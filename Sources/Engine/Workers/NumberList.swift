@@ -17,6 +17,7 @@ final class NumberListOf<Number: BitwiseCopyable> {
         count &+= 1
     }
 
+    @inline(never)
     private func grow() {
         let larger = UnsafeMutablePointer<Number>.allocate(capacity: capacity * 2)
         unsafe larger.initialize(from: memory, count: count)

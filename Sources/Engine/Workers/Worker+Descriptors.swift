@@ -121,7 +121,7 @@ extension Worker {
     @inlinable
     @inline(__always)
     func localChanged(_ fd: Int32, _ slot: FDSlot, _ state: FDState) {
-        if state.served != 0 && fd != serving { putLocalReady(fd) }
+        if state.served != 0 { putLocalReady(fd) }
         if !registersOnce || (!state.has(FDState.registered) && !state.active.isEmpty) {
             noteLocalUpdate(fd, slot)
         }
@@ -139,7 +139,7 @@ extension Worker {
     /// Local: into this thread's ready list. Not while its handler runs: what is left is seen on return.
     @usableFromInline
     func putLocalReady(_ fd: Int32) {
-        if table.localReady[index].add(fd) { localReadyCount &+= 1 }
+        if fd != serving && table.localReady[index].add(fd) { localReadyCount &+= 1 }
     }
 
     // MARK: Shared

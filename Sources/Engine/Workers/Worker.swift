@@ -30,10 +30,10 @@ public final class Worker: @unchecked Sendable {
     let updates = NumberList()
     let farewells = NumberList64()
 
-    /// The clock, read once in a turn.
-    public internal(set) var now: Ticks
+    private let ownWords = CellBlock(lines: 1)
+    @usableFromInline let clock: AtomicCell
     /// The local descriptor whose handler is running, or -1.
-    @usableFromInline var serving: Int32 = -1
+    var serving: Int32 = -1
     /// Entries in this thread's own ready list.
     var localReadyCount = 0
     /// `FDTable.posts` when the last complete scan of the update list began.
@@ -56,9 +56,14 @@ public final class Worker: @unchecked Sendable {
         alarm = table.alarms[index]
         mailbox = Mailbox(table.mailboxCell(index))
         pool = ChunkPool(blockSizeBytes: blockSizeBytes)
-        now = Ticks(milliseconds: table.kernel.monotonicNanoseconds() / 1_000_000)
-        wheel = TimerWheel(now: now)
+        clock = ownWords.cell(line: 0)
+        clock.store(table.kernel.monotonicNanoseconds() / 1_000_000, .relaxed)
+        wheel = TimerWheel(now: Ticks(milliseconds: clock.load(.relaxed)))
     }
+
+    /// The clock, read once in a turn.
+    @inlinable
+    public var now: Ticks { Ticks(milliseconds: clock.load(.relaxed)) }
 
     /// The wall clock as of this turn, in microseconds since 1970.
     public var wallClockMicroseconds: Int64 {
@@ -67,8 +72,8 @@ public final class Worker: @unchecked Sendable {
     }
 
     func readClock() {
-        let read = Ticks(milliseconds: kernel.monotonicNanoseconds() / 1_000_000)
-        if read > now { now = read }
+        let read = kernel.monotonicNanoseconds() / 1_000_000
+        if read > clock.load(.relaxed) { clock.store(read, .relaxed) }
         wallClock = 0
     }
 

@@ -126,6 +126,16 @@ public final class WorkerGroup: @unchecked Sendable {
         for thread in 0..<options.threads { table.ring(thread, nil) }
     }
 
+    /// Sends a message to a worker, and ends its sleep if it sleeps. From any thread, one that is no worker's too.
+    public func post(_ message: Message, to worker: Int) {
+        guard worker >= 0 && worker < workers.count else { return }
+        workers[worker].mailbox.put(message)
+        table.ring(worker, nil)
+    }
+
+    /// Descriptors that a group opens for itself: they count against the limit of the process.
+    public static func ownDescriptors(threads: Int) -> Int { threads * Limits.descriptorsPerThread }
+
     /// Waits for the threads that `start` has started.
     public func join() {
         for thread in threads { _ = pthread_join(thread, nil) }
