@@ -60,9 +60,6 @@ public final class SocketTransport: Transport {
             if events.contains(.readable) || events.contains(.hangup) || events.contains(.error) { receiveReady() }
         } else if events.contains(.error) {
             fail(takeSocketError())
-        } else if watchesHangup && events.contains(.hangup) {
-            watchesHangup = false
-            consumer.transportHungUp(self)
         }
     }
 
@@ -128,7 +125,6 @@ public final class SocketTransport: Transport {
             if received == 0 {
                 credit = 0
                 worker.stop(fd, .read)
-                watchesHangup = false
                 consumer.transportReceivedEnd(self)
                 return
             }

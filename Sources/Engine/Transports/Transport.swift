@@ -48,8 +48,6 @@ open class Transport: FDHandler {
         set { unsafe contextReference = newValue }
     }
     private final unowned(unsafe) var contextReference: AnyObject?
-    /// Whether a hang-up of the peer is reported while the credit is 0.
-    public final var watchesHangup = false
     final var queue = ChunkChain()
 
     /// Bytes received so far.
@@ -97,6 +95,4 @@ open class TransportConsumer: LoopTask {
     open func transportConnected(_ transport: Transport) {}
     /// The queue, which a flush had left pending, is empty.
     open func transportDrained(_ transport: Transport) {}
-    /// The peer hung up while the credit was 0 and `watchesHangup` was set.
-    open func transportHungUp(_ transport: Transport) {}
 }

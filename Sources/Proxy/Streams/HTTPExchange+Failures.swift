@@ -21,7 +21,7 @@ extension HTTPExchange {
         record.status = Int32(clamping: status)
         let answer = (backend?.errors ?? frontend.errors).response(for: status)
         keepsServer = false
-        keepsClient = keepsClient && answer.mayPersist && requestBody.isDone && state != .requestHead
+        keepsClient = keepsClient && !context.isDraining && answer.mayPersist && requestBody.isDone && state != .requestHead
         let isHead = state != .requestHead && request.method == .head
         let bytes = keepsClient ? answer.persistent : answer.closing
         let headBytes = keepsClient ? answer.persistentHeadBytes : answer.closingHeadBytes
@@ -105,7 +105,11 @@ extension HTTPExchange {
             touchTunnel()
             settleTunnel()
         case .server, .responseHead:
-            if !requestBody.isDone { respond(400, .client, clientAbortPhase) }
+            if !requestBody.isDone {
+                respond(400, .client, clientAbortPhase)
+            } else if aborts {
+                abort(.client, clientAbortPhase)
+            }
         case .responseBody, .finishing:
             if !requestBody.isDone { abort(.client, .data) }
         case .spare: break

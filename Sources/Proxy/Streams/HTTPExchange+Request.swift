@@ -81,14 +81,26 @@ extension HTTPExchange {
             client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
             touchClient()
         } else {
-            client.transport.receive(credit: 0)
-            if aborts { client.transport.watchesHangup = true }
+            requestIsWhole()
         }
         requestServer()
         if state != .spare { arm() }
     }
 
-    private var aborts: Bool {
+    /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far as
+    /// a block holds the requests that it may have sent ahead.
+    private func requestIsWhole() {
+        client.transport.receive(credit: aborts ? surplusRoom : 0)
+    }
+
+    private var surplusRoom: Int {
+        switch surplus {
+        case .some(let chunk): return max(0, context.bufferBytes - chunk.count)
+        case .none: return context.bufferBytes
+        }
+    }
+
+    var aborts: Bool {
         frontend.settings.options.contains(.abortOnClose) || backend?.settings.options.contains(.abortOnClose) == true
     }
 
@@ -220,8 +232,7 @@ extension HTTPExchange {
     private func requestComplete() {
         clientDeadline = .never
         if state == .requestHead { return }
-        client.transport.receive(credit: 0)
-        if aborts { client.transport.watchesHangup = true }
+        requestIsWhole()
         guard serverPhase == .connected, state != .server, let transport = connection?.transport else { return }
         if case .failed = transport.flush() { return serverFailed() }
         if state == .responseHead { serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds) }

@@ -83,6 +83,7 @@ extension HTTPExchange {
         let framing = response.responseFraming(requestMethod: request.method)
         responseBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
         let ownDirectives = response.connectionDirectives
+        if context.isDraining { keepsClient = false }
         if !ownDirectives.contains(.persistent) || response.isFramingDoubtful { keepsServer = false }
         switch framing {
         case .tunnel: return startTunnel(headLength, ownDirectives)
@@ -286,7 +287,6 @@ extension HTTPExchange {
         requestBody.start(.tunnel, decoder: requestBody.decoder)
         responseBody.start(.tunnel, decoder: responseBody.decoder)
         state = .tunnel
-        client.transport.watchesHangup = false
         let early = surplus.take()
         let isConnect = request.method == .connect
         sendResponseHead(headLength, ownDirectives, isConnect ? .implied : .upgrade)

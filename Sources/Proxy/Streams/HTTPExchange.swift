@@ -273,11 +273,6 @@ final class HTTPExchange: ProxiedStream {
         if transport === client.transport { clientDrained() } else { serverDrained() }
     }
 
-    override func transportHungUp(_ transport: Transport) {
-        if state == .spare || transport !== client.transport { return }
-        abort(.client, clientAbortPhase)
-    }
-
     /// What the exchange was doing, for the log, when the client left.
     var clientAbortPhase: TerminationPhase {
         switch state {

@@ -85,6 +85,13 @@ final class TCPStream: ProxiedStream {
         arm()
     }
 
+    /// One side was active: its wait starts again, and, as what it sent or took came from or goes to the other one, so
+    /// does that one's, unless `option independent-streams` says otherwise (manual, section 4.2).
+    private func touch(client isClient: Bool) {
+        if isClient || !frontend.settings.options.contains(.independentStreams) { touchClient() }
+        if !isClient || backend?.settings.options.contains(.independentStreams) != true { touchServer() }
+    }
+
     private var tunnelMilliseconds: Int? {
         backend?.settings.timeouts.tunnelMilliseconds ?? frontend.settings.timeouts.tunnelMilliseconds
     }
@@ -132,7 +139,7 @@ final class TCPStream: ProxiedStream {
     override func transport(_ transport: Transport, received chunk: consuming Chunk) {
         if transport === client {
             record.bytesUploaded &+= UInt64(chunk.count)
-            touchClient()
+            touch(client: true)
             guard serverPhase == .connected, let target = connection?.transport else {
                 early.append(chunk)
                 client.receive(credit: max(0, window - early.byteCount))
@@ -142,7 +149,7 @@ final class TCPStream: ProxiedStream {
             flush(target)
         } else {
             record.bytesRead &+= UInt64(chunk.count)
-            touchServer()
+            touch(client: false)
             client.send(chunk)
             flush(client)
         }
@@ -166,7 +173,7 @@ final class TCPStream: ProxiedStream {
     }
 
     override func transportDrained(_ transport: Transport) {
-        if transport === client { touchClient() } else { touchServer() }
+        touch(client: transport === client)
         if transport === client { opened(client) } else if let target = connection?.transport { opened(target) }
     }
 
@@ -211,8 +218,6 @@ final class TCPStream: ProxiedStream {
             end(.server, .data)
         }
     }
-
-    override func transportHungUp(_ transport: Transport) {}
 
     // MARK: The end
 
