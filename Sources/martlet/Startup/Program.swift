@@ -1,3 +1,4 @@
+import CPlatform
 import Configuration
 import Engine
 import Glibc
@@ -33,9 +34,7 @@ enum Program {
             Console.output(ProgramVersion.banner)
             return 0
         case .detailed:
-            Console.output(
-                ProgramVersion.details(
-                    allowed: arguments.pollers, kernel: HostKernel(), processors: SystemProcess.processorCount))
+            printDetails(arguments)
             return 0
         case nil: break
         }
@@ -45,6 +44,16 @@ enum Program {
             return 1
         }
         return Startup(arguments, messages, kernel: HostKernel()).run()
+    }
+
+    /// `-vv`. Whether a poller works at all is asked, not whether it covers all the descriptors of this shell.
+    private static func printDetails(_ arguments: Arguments) {
+        let kernel = HostKernel()
+        let limit = min(kernel.descriptorLimit(hard: false), UInt64(HOST_FD_SETSIZE))
+        _ = kernel.setDescriptorLimit(soft: limit, hard: kernel.descriptorLimit(hard: true))
+        Console.output(
+            ProgramVersion.details(
+                allowed: arguments.pollers, kernel: kernel, processors: SystemProcess.processorCount))
     }
 
     /// `-cc`: 0 true, 1 false, 2 error.

@@ -122,7 +122,7 @@ extension Startup {
             let runtime = try ProxyRuntime(tree, options: options, kernel: kernel)
             // A process that has taken over may listen at the same paths by now: nobody removes them.
             runtime.keepsSocketPaths = true
-            try checkLimits(tree, runtime)
+            try checkLimits(tree, runtime, options.pollers)
             try runtime.openListeners()
             return runtime
         } catch let error as StartError {
@@ -161,7 +161,9 @@ extension Startup {
     }
 
     /// A `maxconn` that was asked for and cannot be had is an error at start, not a surprise under load.
-    private func checkLimits(_ tree: ConfigurationTree, _ runtime: ProxyRuntime) throws(Refusal) {
+    private func checkLimits(
+        _ tree: ConfigurationTree, _ runtime: ProxyRuntime, _ allowed: PollerChoice
+    ) throws(Refusal) {
         let connections = runtime.maximumConnections
         if tree.global.maxconn == nil {
             if arguments.verbose { Console.output("Note: setting global.maxconn to \(connections).\n") }
@@ -169,10 +171,23 @@ extension Startup {
         }
         let needed = 2 * UInt64(connections)
         let limit = kernel.descriptorLimit(hard: false)
-        guard tree.global.ulimitN == nil, limit < needed else { return }
-        messages.alert("Cannot raise FD limit to \(needed), limit is \(limit).")
-        throw Refusal()
+        if tree.global.ulimitN == nil && limit < needed {
+            messages.alert("Cannot raise FD limit to \(needed), limit is \(limit).")
+            throw Refusal()
+        }
+        // Left alone, select can serve a process whose descriptors all stay within its sets.
+        let setSize = UInt64(HOST_FD_SETSIZE)
+        guard limit > setSize, needed + UInt64(Startup.spareDescriptors) <= setSize else { return }
+        let others = PollerChoice.reports(allowed: allowed, kernel: kernel).filter {
+            $0.isAllowed && $0.name != "select"
+        }
+        if others.isEmpty && allowed.contains(.select) {
+            _ = kernel.setDescriptorLimit(soft: setSize, hard: kernel.descriptorLimit(hard: true))
+        }
     }
+
+    /// Descriptors that are no connections, where they have to fit beside those.
+    private static let spareDescriptors = 64
 
     // MARK: Background and privileges
 
