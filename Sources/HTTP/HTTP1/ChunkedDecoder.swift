@@ -89,9 +89,9 @@ public struct ChunkedDecoder: Sendable {
             unsafe bytes[kept] = byte
             kept += 1
         }
-        // SAFETY: as above.
         let end = kept
         while index < bytes.count {
+            // SAFETY: `kept` never exceeds `index`, which is below the count of the bytes.
             unsafe bytes[kept] = bytes[index]
             kept += 1
             index += 1
