@@ -105,6 +105,7 @@ public struct ChunkedDecoder: Sendable {
     public mutating func advance(_ bytes: UnsafeRawBufferPointer) -> ChunkedEvent {
         var index = 0
         while true {
+            // SAFETY: the bytes are the caller's for the duration of the call.
             switch unsafe next(bytes, from: index) {
             case .data(let range): index = range.upperBound
             case let event: return event
