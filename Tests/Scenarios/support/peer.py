@@ -7,6 +7,8 @@
     peer.py [--limit SECONDS] echo ADDRESS UNTIL-PATH
     peer.py [--limit SECONDS] many ADDRESS N TEXT
     peer.py [--limit SECONDS] overload ADDRESS N
+    peer.py [--limit SECONDS] origin ADDRESS UNTIL-PATH [DELAY-SECONDS]
+    peer.py [--limit SECONDS] load ADDRESS CLIENTS REQUESTS
     peer.py [--limit SECONDS] wait-file PATH | wait-port ADDRESS | wait-gone PID | wait-text PATH REGEX
 
 ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in order, on one connection at a time:
@@ -40,7 +42,9 @@ ADDRESS is HOST:PORT, [IPV6]:PORT, @NAME (abstract) or a path. Commands, run in 
 TEXT on each of them and expects it back. `overload` opens N at once and sends a byte on each, holds
 those that answer for a second, then closes them, and expects that every other one is then answered too, or closed.
 
-`wait-port` waits until somebody listens, without connecting.
+`origin` is an HTTP/1.1 server with keep-alive: the body of an answer is the target of its request, repeated to 2000
+bytes; at the end it prints how many connections and requests it had. `load` is CLIENTS at once, each with REQUESTS on one
+connection, each answer checked. `wait-port` waits until somebody listens, without connecting.
 
 Options: --limit bounds the whole run (8 s), --rcvbuf N sets the size of the receive buffer, and with `listen` the
 file named by --ready appears once the socket listens. The exit status is 0 if everything went as told.
@@ -415,6 +419,95 @@ def overload(address, count, limit):
     print(f"{answered} answered, {count - answered} closed")
 
 
+def origin_body(target):
+    return (target.encode("latin-1") * (2000 // len(target) + 1))[:2000]
+
+
+def read_head(peer):
+    data = b""
+    while not data.endswith(b"\r\n\r\n"):
+        piece = peer.read(1)
+        if not piece:
+            return None
+        data += piece
+    return data.decode("latin-1")
+
+
+def origin(address, path, ready, limit, pause):
+    counts = {"connections": 0, "requests": 0}
+    lock = threading.Lock()
+
+    def serve(connection):
+        peer = Peer(limit)
+        peer.connection = connection
+        with lock:
+            counts["connections"] += 1
+        try:
+            while True:
+                head = read_head(peer)
+                if head is None:
+                    break
+                with lock:
+                    counts["requests"] += 1
+                time.sleep(pause)
+                body = origin_body(head.split()[1])
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                if re.search(r"(?i)\r\nconnection: *close\r\n", head):
+                    break
+        except OSError:
+            pass
+        connection.close()
+
+    family, where = parse_address(address)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(where)
+    listener.listen(1024)
+    listener.settimeout(0.05)
+    if ready:
+        open(ready, "w").close()
+    end = time.monotonic() + limit
+    while not os.path.exists(path):
+        if time.monotonic() > end:
+            raise Mismatch("waited in vain")
+        try:
+            threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+        except (TimeoutError, socket.timeout):
+            continue
+    print(f"{counts['connections']} connections, {counts['requests']} requests")
+
+
+def load(address, clients, requests, limit):
+    failures = []
+
+    def run(number):
+        try:
+            peer = Peer(limit)
+            peer.connect(address, 0)
+            for turn in range(requests):
+                target = f"/client-{number}/request-{turn}"
+                peer.send(f"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                head = read_head(peer)
+                if head is None:
+                    raise Mismatch(f"no answer to {target}")
+                if not head.startswith("HTTP/1.1 200 "):
+                    raise Mismatch(f"{target}: {head}")
+                length = int(re.search(r"(?i)\r\ncontent-length: *([0-9]+)\r\n", head).group(1))
+                if peer.exactly(length) != origin_body(target):
+                    raise Mismatch(f"{target} got the body of another")
+            peer.connection.close()
+        except (Mismatch, OSError) as error:
+            failures.append(f"client {number}: {type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise Mismatch(f"{len(failures)} of {clients} clients failed: {failures[0]}")
+
+
 def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as file:
@@ -450,6 +543,10 @@ def main():
         echo(words[0], words[1], ready, limit)
     elif verb == "many":
         many(words[0], int(words[1]), unescape(words[2]), limit)
+    elif verb == "origin":
+        origin(words[0], words[1], ready, limit, float(words[2]) if len(words) > 2 else 0.0)
+    elif verb == "load":
+        load(words[0], int(words[1]), int(words[2]), limit)
     elif verb == "overload":
         overload(words[0], int(words[1]), limit)
     else:
