@@ -1,7 +1,7 @@
 /// Turns configuration files into a typed tree. Opens no socket.
 ///
-/// All errors of all files are reported in one run. Not thread-safe; make one where it is needed.
-public struct ConfigurationLoader {
+/// All errors of all files are reported in one run. A value; every run has a state of its own.
+public struct ConfigurationLoader: Sendable {
     /// What the caller knows and the files may ask for.
     public struct Environment: Sendable {
         /// Variables that come before the process's own: HAPROXY_LOCALPEER and kin.

@@ -36,7 +36,8 @@ func listen(_ lines: String..., mode: String = "tcp") -> String {
         timeout client 1s
         timeout server 1s
         timeout connect 1s
-    \(lines.map { "    \($0)\n" }.joined())
+    \(lines.map { "    \($0)\n" }.joined())backend pool
+        mode \(mode)
     """
 }
 

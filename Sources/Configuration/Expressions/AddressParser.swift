@@ -20,7 +20,8 @@ struct AddressParser {
             .portRequired, .portAllowed, .portRange, .unix, .fileDescriptor, .socketPair, .names, .stream,
         ]
         static let server: Rules = [.portAllowed, .portOffset, .unix, .socketPair, .names, .stream]
-        static let source: Rules = [.portAllowed, .portRange, .names, .stream]
+        static let source: Rules = [.portAllowed, .names, .stream]
+        static let serverSource: Rules = [.portAllowed, .portRange, .names, .stream]
         static let log: Rules = [.portAllowed, .unix, .fileDescriptor, .names, .datagram]
     }
 
@@ -87,6 +88,11 @@ struct AddressParser {
         }
         let resolved = transport ?? (rules.contains(.stream) ? .stream : .datagram)
         guard rules.contains(resolved == .stream ? .stream : .datagram) else {
+            if rules == .log {
+                throw failure(
+                    "a log target over a stream ('\(text)') is known to HAProxy but not supported by this version of "
+                        + "Martlet")
+            }
             throw failure("a \(resolved == .stream ? "stream" : "datagram") address cannot be used here: '\(text)'")
         }
         if kind == .any, rest < bytes.count, bytes[rest] == UInt8(ascii: "/") { kind = .unix }

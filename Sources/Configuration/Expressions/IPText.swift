@@ -1,9 +1,10 @@
 /// Reads addresses from text. No names, no system calls.
 enum IPText {
-    /// Four decimal numbers, or fewer with HAProxy's abbreviation: `10.12` is 10.0.0.12 (manual, section 7.1.6).
+    /// Four decimal numbers, or fewer with HAProxy's abbreviation: `10.12` is 10.0.0.12, and `12` is
+    /// 0.0.0.12 (manual, section 7.1.6).
     static func ipv4(_ bytes: some Collection<UInt8>, abbreviated: Bool = false) -> IPv4Address? {
         let parts = bytes.split(separator: UInt8(ascii: "."), maxSplits: 4, omittingEmptySubsequences: false)
-        guard parts.count == 4 || (abbreviated && (2...4).contains(parts.count)) else { return nil }
+        guard parts.count == 4 || (abbreviated && parts.count < 4) else { return nil }
         var values: [UInt32] = []
         for part in parts {
             guard (1...3).contains(part.count), part.allSatisfy(\.isDigit) else { return nil }

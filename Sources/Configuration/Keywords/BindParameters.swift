@@ -32,7 +32,9 @@ public enum BindParameters {
         number("backlog", 0...(1 << 30), "Connections that wait in the kernel") { $0.backlog = $1 == 0 ? nil : $1 },
         flag("defer-accept", "Accepts a connection when data has come") { $0.deferAccept = true },
         number("gid", identifiers, "Group of a unix socket, by number") { $0.gid = UInt32($1) },
-        text("group", "<group>", "Group of a unix socket, by name") { $0.group = $1 },
+        Parameter("group", "<group>", values: 1, section: "5.1", "Group of a unix socket, by name") {
+            settings, call throws(SyntaxFailure) in settings.group = try call.group(0)
+        },
         number("id", 1...Int(Int32.max), "Number of the listener") { $0.id = $1 },
         text("interface", "<interface>", "Takes connections of one interface only") { $0.interface = $1 },
         Parameter("level", "<level>", values: 1, section: "5.1", "What a stats socket may do: user, operator, admin") {
@@ -42,8 +44,12 @@ public enum BindParameters {
         Parameter("mode", "<mode>", values: 1, section: "5.1", "File mode of a unix socket, in octal") {
             settings, call throws(SyntaxFailure) in settings.mode = try mode(call)
         },
-        number("mss", -65_535...65_535, "Largest TCP segment; below 0: less than announced") {
-            $0.maximumSegmentSizeBytes = $1
+        Parameter(
+            "mss", "<maxseg>", values: 1, section: "5.1", "Largest TCP segment; below 0: less than announced"
+        ) { settings, call throws(SyntaxFailure) in
+            let value = try call.integer(0, in: -65_535...65_535)
+            guard value != 0 else { throw call.failure("'mss' must not be 0", 0) }
+            settings.maximumSegmentSizeBytes = value
         },
         text("name", "<name>", "Name of the listener, in statistics and messages") { $0.name = $1 },
         number("nice", -1_024...1_024, "Importance: below 0 is served sooner") { $0.nice = $1 },
@@ -58,7 +64,9 @@ public enum BindParameters {
         },
         flag("transparent", "Takes connections to addresses that are not local") { $0.transparent = true },
         number("uid", identifiers, "Owner of a unix socket, by number") { $0.uid = UInt32($1) },
-        text("user", "<user>", "Owner of a unix socket, by name") { $0.user = $1 },
+        Parameter("user", "<user>", values: 1, section: "5.1", "Owner of a unix socket, by name") {
+            settings, call throws(SyntaxFailure) in settings.user = try call.user(0)
+        },
         flag("v4v6", "An IPv6 socket that takes IPv4 too") {
             $0.v4v6 = true
             $0.v6only = false

@@ -26,13 +26,15 @@ enum ConnectionKeywords {
             $0.clientKeepAlive.intervalSeconds = $1
         },
         Keyword(
-            "default-server", .serverSide, "[param*]", count: 1...Keyword.many, strict: true,
+            "default-server", .serverSide, "[param*]", count: 0...Keyword.many, strict: true,
             "Parameters of the servers that follow"
         ) { parser, call throws(SyntaxFailure) in
             var reader = ParameterReader(line: call, known: KnownKeywords.server)
             reader.refused = ["id": "every server needs a number of its own"]
-            reader.read(
-                from: 0, into: &parser.draft.settings.defaultServer, table: ServerParameters.byName, parser)
+            // Not in place: the reader reports to the parser, which looks at its draft.
+            var settings = parser.draft.settings.defaultServer
+            reader.read(from: 0, into: &settings, table: ServerParameters.byName, parser)
+            parser.draft.settings.defaultServer = settings
         },
         Keyword(
             "http-reuse", .serverSide, "{ never | safe | aggressive | always }", count: 1...1,
@@ -119,9 +121,11 @@ enum ConnectionKeywords {
     }
 
     /// `<addr>[:<port>] [interface <name>]`, and how many words it took.
-    static func source(_ call: KeywordCall) throws(SyntaxFailure) -> (SourceAddress, used: Int) {
+    static func source(
+        _ call: KeywordCall, rules: AddressParser.Rules = .source
+    ) throws(SyntaxFailure) -> (SourceAddress, used: Int) {
         _ = try call.required(0, "an address")
-        var source = SourceAddress(address: try call.address(0, rules: .source))
+        var source = SourceAddress(address: try call.address(0, rules: rules))
         switch call[1] {
         case "usesrc":
             throw .unsupported("'usesrc'", at: call.range(1))

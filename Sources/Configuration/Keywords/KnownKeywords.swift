@@ -78,6 +78,7 @@ enum KnownKeywords {
     /// Keywords of proxies; of families such as `http-request`, the first word.
     static let proxy: Set<String> = words(
         """
+        acl backlog
         appsession balance bind bind-process block capture capture|cookie capture|request|header
         capture|response|header clitcpka-cnt clitcpka-idle clitcpka-intvl clitimeout compression contimeout cookie
         declare declare|capture default-server default_backend description disabled dispatch email-alert

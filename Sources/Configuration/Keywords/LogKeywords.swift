@@ -4,9 +4,10 @@ enum LogKeywords {
         "<target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]"
 
     static let globalTable: [Keyword] = [
-        Keyword("log", .global, arguments, count: 2...9, section: "3.1", "A target for log lines") {
+        Keyword("log", .global, arguments, count: 1...9, section: "3.1", "A target for log lines") {
             parser, call throws(SyntaxFailure) in
             if call[0] == "global" { throw call.failure("'log global' is for proxies", 0) }
+            guard call.count > 1 else { throw call.failure("'log' expects \(arguments)", 0) }
             parser.tree.global.logTargets.append(try target(call))
         },
         Keyword(

@@ -27,6 +27,17 @@ enum OptionKeywords {
         }
     }
 
+    /// The bits that mean nothing without HTTP, by the name of their keyword.
+    static let httpFlags: [String: ProxyOptions] = [
+        "option accept-invalid-http-request": .acceptInvalidHTTPRequest,
+        "option accept-invalid-http-response": .acceptInvalidHTTPResponse,
+        "option http-ignore-probes": .httpIgnoreProbes,
+        "option http-no-delay": .httpNoDelay,
+        "option http-pretend-keepalive": .httpPretendKeepalive,
+        "option idle-close-on-response": .idleCloseOnResponse,
+        "option prefer-last-server": .preferLastServer,
+    ]
+
     static let table: [Keyword] = [
         flag("abortonclose", .serverSide, .abortOnClose, "Gives up a queued request when the client leaves"),
         flag(

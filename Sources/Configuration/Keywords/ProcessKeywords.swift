@@ -45,7 +45,11 @@ enum ProcessKeywords {
             parser.tree.global.description = (0..<call.count).map { call[$0] }.joined(separator: " ")
         },
         number("gid", "Changes to a group by number") { $0.gid = UInt32($1) },
-        text("group", "<group name>", "Changes to a group by name") { $0.group = $1 },
+        Keyword("group", .global, "<group name>", count: 1...1, section: "3.1", "Changes to a group by name") {
+            parser, call throws(SyntaxFailure) in
+            parser.mark(call)
+            parser.tree.global.group = try call.group(0)
+        },
         Keyword(
             "hard-stop-after", .global, "<time>", count: 1...1, section: "3.1", "Longest time of a soft stop"
         ) { parser, call throws(SyntaxFailure) in
@@ -74,7 +78,11 @@ enum ProcessKeywords {
             "[ prefix <prefix> ] [ mode <mode> ] [ user <user> ] [ uid <uid> ] [ group <group> ] [ gid <gid> ]",
             count: 2...12, section: "3.1", "Settings of all listening unix sockets"
         ) { parser, call throws(SyntaxFailure) in try unixBind(parser, call) },
-        text("user", "<user name>", "Changes to a user by name") { $0.user = $1 },
+        Keyword("user", .global, "<user name>", count: 1...1, section: "3.1", "Changes to a user by name") {
+            parser, call throws(SyntaxFailure) in
+            parser.mark(call)
+            parser.tree.global.user = try call.user(0)
+        },
         flag("zero-warning", "3.3", "Refuses to start when there are warnings") { $0.zeroWarning = true },
     ]
 
@@ -103,9 +111,9 @@ enum ProcessKeywords {
             switch name {
             case "prefix": parser.unixBind.prefix = value[0]
             case "mode": parser.unixBind.settings.mode = try BindParameters.mode(value)
-            case "user": parser.unixBind.settings.user = value[0]
+            case "user": parser.unixBind.settings.user = try value.user(0)
             case "uid": parser.unixBind.settings.uid = UInt32(try value.integer(0, in: 0...Int(UInt32.max) - 1))
-            case "group": parser.unixBind.settings.group = value[0]
+            case "group": parser.unixBind.settings.group = try value.group(0)
             case "gid": parser.unixBind.settings.gid = UInt32(try value.integer(0, in: 0...Int(UInt32.max) - 1))
             default: throw call.unknownWord(cursor, among: ["prefix", "mode", "user", "uid", "group", "gid"])
             }

@@ -20,7 +20,9 @@ enum RuntimeAPIKeywords {
         Keyword(
             "stats timeout", .global, "<timeout>", count: 1...1, section: "3.1", "Longest silence on a stats socket"
         ) { parser, call throws(SyntaxFailure) in
-            parser.tree.global.statsTimeoutMilliseconds = try call.milliseconds(0)
+            let value = try call.milliseconds(0)
+            guard value > 0 else { throw call.failure("'stats timeout' must be positive", 0) }
+            parser.tree.global.statsTimeoutMilliseconds = value
         },
     ]
 }

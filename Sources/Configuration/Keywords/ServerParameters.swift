@@ -45,7 +45,7 @@ public enum ServerParameters {
             variable: "source", "<addr>[:<pl>[-<ph>]] [interface <name>]", section: "5.2",
             "Where connections to this server come from"
         ) { settings, call throws(SyntaxFailure) in
-            let (source, used) = try ConnectionKeywords.source(call)
+            let (source, used) = try ConnectionKeywords.source(call, rules: .serverSource)
             settings.source = source
             return used
         },

@@ -31,7 +31,9 @@ enum TuningKeywords {
     }
 
     static let table: [Keyword] = [
-        number("maxconn", 1...(1 << 30), "Connections of the whole process") { $0.maxconn = $1 },
+        number("maxconn", 0...(1 << 30), "Connections of the whole process; 0: what the system allows") {
+            $0.maxconn = $1 == 0 ? nil : $1
+        },
         flag("noepoll", "Does not use epoll") { $0.noEpoll = true },
         flag("nokqueue", "Does not use kqueue") { $0.noKqueue = true },
         flag("nopoll", "Does not use poll") { $0.noPoll = true },

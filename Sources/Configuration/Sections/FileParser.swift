@@ -16,7 +16,7 @@ struct FileParser {
         parser.section = .none
         parser.sectionName = ""
         for number in 1...Int32(max(file.lineStarts.count, 1)) {
-            guard let line = file.line(number) else { break }
+            guard !parser.hasGivenUp, let line = file.line(number) else { break }
             read(line, number)
         }
         if let last = file.bytes.last, last != UInt8(ascii: "\n") {

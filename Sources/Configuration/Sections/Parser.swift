@@ -51,6 +51,9 @@ final class Parser {
     private(set) var brokenSections: Set<SourceRange> = []
     private(set) var areDefaultsBroken = false
 
+    /// There is more wrong than anyone would read: the rest is not looked at.
+    var hasGivenUp: Bool { diagnostics.count > Self.diagnosticLimit }
+
     // MARK: Messages
 
     func report(

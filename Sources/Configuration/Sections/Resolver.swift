@@ -13,6 +13,7 @@ extension Parser {
         for proxy in tree.proxies where !proxy.settings.isDisabled {
             if !areDefaultsBroken, !brokenSections.contains(proxy.range) { checkTimeouts(proxy) }
             checkModeDependent(proxy)
+            checkLogs(proxy)
         }
         for index in tree.proxies.indices { adaptToMode(index) }
     }
@@ -101,6 +102,12 @@ extension Parser {
             return nil
         }
         let target = tree.proxies[found]
+        if proxy.kind == .listen, target.range == proxy.range {
+            report(
+                .error, "'\(keyword)' of listen '\(name)' sends to itself for ever", at: range,
+                help: "without a rule, a 'listen' uses its own servers")
+            return nil
+        }
         switch (proxy.settings.mode, target.settings.mode) {
         case (.http, .tcp):
             report(
@@ -225,6 +232,16 @@ extension Parser {
                 "'option forwardfor' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
                     + "'mode http'", at: proxy.range)
         }
+        let ignored = KeywordTable.proxyKeywords.filter { keyword in
+            guard let option = OptionKeywords.httpFlags[keyword.name] else { return false }
+            return settings.options.contains(option)
+        }
+        for keyword in ignored {
+            report(
+                .warning,
+                "'\(keyword.name)' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
+                    + "'mode http'", at: proxy.range)
+        }
         let usesHTTP = proxy.useBackends.contains { rule in
             rule.condition.map { condition in
                 condition.alternatives.contains { $0.contains { needsHTTP($0, in: proxy) } }
@@ -245,6 +262,15 @@ extension Parser {
         }
     }
 
+    private func checkLogs(_ proxy: ProxySection) {
+        guard proxy.kind.hasFrontend, proxy.settings.logFormat != .plain, proxy.settings.logTargets.isEmpty else {
+            return
+        }
+        report(
+            .warning, "log format ignored for \(proxy.kind.rawValue) '\(proxy.name)', which has no 'log' line",
+            at: proxy.range, help: "say where the lines go: 'log global', or 'log' with a target")
+    }
+
     private func needsHTTP(_ term: ACLTerm, in proxy: ProxySection) -> Bool {
         let expressions: [ACLExpression]
         switch term.test {
@@ -261,5 +287,6 @@ extension Parser {
         let format = tree.proxies[index].settings.logFormat
         if format == .http || format == .httpCLF { tree.proxies[index].settings.logFormat = .tcp }
         tree.proxies[index].settings.forwardFor = nil
+        for option in OptionKeywords.httpFlags.values { tree.proxies[index].settings.options.subtract(option) }
     }
 }
