@@ -216,7 +216,8 @@ class ProxiedStream: QueuedStream {
         backend.counters.add(.connectErrors, on: worker.index)
         let isResource = [EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL].contains(error.code)
         let isTimeout = error.code == ETIMEDOUT
-        if retriesLeft <= 0 || !backend.settings.retryOn.contains(.connFailure) {
+        // Trying again would keep the client's descriptor while it waits for one: without, it comes free.
+        if isResource || retriesLeft <= 0 || !backend.settings.retryOn.contains(.connFailure) {
             releaseServer()
             serverPhase = .none
             return serverUnavailable(isResource ? .resource : isTimeout ? .connectTimeout : .connectFailed)
