@@ -241,6 +241,9 @@ struct RuntimeBuilder {
             if let user = settings.user { settings.uid = identity(user, of: .user) }
             if let group = settings.group { settings.gid = identity(group, of: .group) }
             for spec in line.addresses {
+                if case .fileDescriptor(let fd) = spec.host, kernel.isOpen(fd) < 0 {
+                    errors.append("\(kind) \(section.name): inherited descriptor \(fd) of 'bind fd@\(fd)' is not open")
+                }
                 for port in spec.ports {
                     pendingBinds.append(
                         PendingBind(frontend: frontend, settings: settings, spec: spec, port: port, kindText: kind))

@@ -125,7 +125,7 @@ extension HeadScanner {
         switch found {
         case 0x0D: return .go(.startLF)
         case 0x0A:
-            unsafe state.pointee.framing.insert(.bareLF)
+            unsafe state.pointee.framing.insert(.unevenLines)
             return .go(.lineStart)
         default: return .fail(kind, position - 1)
         }

@@ -132,7 +132,7 @@ struct HeadScanner {
             return .go(.endLF)
         case 0x0A:
             position += 1
-            unsafe state.pointee.framing.insert(.bareLF)
+            unsafe state.pointee.framing.insert(.unevenLines)
             return .go(.complete)
         case 0x20, 0x09:
             // Refused, as RFC 9112 section 5.2 allows: two parsers that disagree on a fold disagree on the message.
@@ -187,7 +187,7 @@ struct HeadScanner {
         case 0x0D:
             return .go(.valueLF)
         case 0x0A:
-            unsafe state.pointee.framing.insert(.bareLF)
+            unsafe state.pointee.framing.insert(.unevenLines)
             if let fault = addField() { return fault }
             return .go(.lineStart)
         default:
@@ -222,7 +222,10 @@ struct HeadScanner {
         // part of it.
         var last = position - 1
         if last > start && byte(last - 1) == 0x0D { last -= 1 }
-        while last > start && (byte(last - 1) == 0x20 || byte(last - 1) == 0x09) { last -= 1 }
+        if last > start && (byte(last - 1) == 0x20 || byte(last - 1) == 0x09) {
+            unsafe state.pointee.framing.insert(.unevenLines)
+            repeat { last -= 1 } while last > start && (byte(last - 1) == 0x20 || byte(last - 1) == 0x09)
+        }
         let count = unsafe state.pointee.fieldCount
         let nameOffset = unsafe state.pointee.nameOffset
         guard count < limits.fieldCount, unsafe count < state.pointee.fieldCapacity else {

@@ -61,7 +61,7 @@ public enum HeadSerializer {
         fieldsOf head: MessageHead, connection: ConnectionOption, to writer: inout HeadWriter
     ) {
         // SAFETY: the head's state is initialized for the life of the head.
-        let canCopyLines = unsafe !head.state.pointee.framing.contains(.bareLF)
+        let canCopyLines = unsafe !head.state.pointee.framing.contains(.unevenLines)
         let count = head.fieldCount
         var index = 0
         while index < count {

@@ -85,8 +85,8 @@ struct FramingFacts: OptionSet, Sendable {
     @inlinable static var otherCoding: FramingFacts { FramingFacts(rawValue: 8) }
     /// The framing is legal but doubtful (both a length and a coding): the connection ends after this message.
     @inlinable static var doubtful: FramingFacts { FramingFacts(rawValue: 16) }
-    /// At least one line of the head ended in a bare LF.
-    @inlinable static var bareLF: FramingFacts { FramingFacts(rawValue: 32) }
+    /// At least one line of the head ended in a bare LF, or in white space: its lines are not sent as they came.
+    @inlinable static var unevenLines: FramingFacts { FramingFacts(rawValue: 32) }
 }
 
 /// What a `MessageHead` holds besides its field entries; it lives in memory of its own, so that access to

@@ -43,7 +43,8 @@ enum Program {
             Console.error("martlet: no configuration file was given\n" + Usage.text(program: name))
             return 1
         }
-        return Startup(arguments, messages, kernel: HostKernel()).run()
+        let kernel = arguments.sharesPorts ? HostKernel() : ExclusivePortsKernel()
+        return Startup(arguments, messages, kernel: kernel).run()
     }
 
     /// `-vv`. Whether a poller works at all is asked, not whether it covers all the descriptors of this shell.

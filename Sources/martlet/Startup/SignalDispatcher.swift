@@ -6,7 +6,7 @@ import Proxy
 
 /// What signals do to a running server (management manual, chapter 4). Lives on worker 0, like any other descriptor.
 final class SignalDispatcher: FDHandler {
-    static let signals = [SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGQUIT]
+    static let signals = [SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGQUIT, SIGTTOU, SIGTTIN]
 
     private let runtime: ProxyRuntime
     private let runtimeAPI: RuntimeAPI
@@ -72,6 +72,9 @@ final class SignalDispatcher: FDHandler {
             messages.warning("SIGHUP received, dumping servers states.")
             for line in runtime.serverStatusLines() { messages.warning(line) }
         case SIGQUIT: dumpMemory()
+        case SIGTTOU, SIGTTIN:
+            messages.warning("Pausing listeners is not supported by this version: the signal is ignored.")
+        // SIGUSR2 means something to a master only; it must not end a server.
         default: break
         }
     }

@@ -103,6 +103,17 @@ extension Startup {
         return dispatcher.end()
     }
 
+    /// What no text tells: whether names have addresses, inherited descriptors are open, users and groups exist.
+    func checkAgainstSystem(_ tree: ConfigurationTree) throws(Refusal) {
+        do {
+            _ = try ProxyRuntime(tree, kernel: kernel)
+        } catch {
+            for message in error.messages { messages.alert("config : " + message) }
+            messages.alert("config : Fatal errors found in configuration.")
+            throw Refusal()
+        }
+    }
+
     private func run(_ runtime: ProxyRuntime) throws(Refusal) {
         do {
             try runtime.run()

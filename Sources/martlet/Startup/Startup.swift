@@ -86,6 +86,7 @@ final class Startup {
         }
         if let classes = arguments.keywordClasses { Console.output(KeywordDump.text(classes: classes)) }
         if arguments.listsLoadedObjects { Console.output(LoadedObjects.list) }
+        if arguments.checksOnly { try checkAgainstSystem(tree) }
         let hasListeners = tree.proxies.contains { !$0.settings.isDisabled && !$0.binds.isEmpty }
         if !hasListeners {
             guard arguments.checksOnly else {
