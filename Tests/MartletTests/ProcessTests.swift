@@ -1,4 +1,5 @@
 import Base
+import Engine
 import Glibc
 import Testing
 
@@ -98,6 +99,25 @@ struct ProcessTests {
         line.keepChildEnd()
     }
 
+    @Test("-dR binds a port once, where it could be shared otherwise")
+    func exclusivePorts() throws {
+        func bindTwice(_ kernel: Kernel) -> Int32 {
+            var sockets: [FDHolder] = []
+            var address = SocketAddress(ipv4: 0x7f00_0001, port: 0)
+            var result: Int32 = 0
+            for _ in 0..<2 {
+                let socket = FDHolder(kernel.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0))
+                _ = kernel.setOption(socket.number, SOL_SOCKET, SO_REUSEPORT, 1)
+                result = kernel.bind(socket.number, address)
+                _ = kernel.localAddress(socket.number, &address)
+                sockets.append(socket)
+            }
+            return result
+        }
+        #expect(bindTwice(HostKernel()) == 0)
+        #expect(bindTwice(ExclusivePortsKernel()) == -EADDRINUSE)
+    }
+
     @Test("a pid file is written whole, over what was there")
     func pidfile() throws {
         let path = "/tmp/martlet-test-\(getpid()).pid"
@@ -116,6 +136,13 @@ struct ProcessTests {
         let path = try #require(SystemProcess.executablePath)
         #expect(LoadedObjects.list.split(separator: "\n").contains { $0 == path })
     }
+}
+
+/// A descriptor that an array can hold.
+private final class FDHolder {
+    let number: Int32
+    init(_ number: Int32) { self.number = number }
+    deinit { close(number) }
 }
 
 enum SmallFile {
