@@ -182,7 +182,9 @@ struct RuntimeBuilder {
         case .range(let first, _): port = first
         }
         guard let address = serverAddress(line, port) else {
-            errors.append("\(section.kind.rawValue) \(section.name): server \(line.name): cannot resolve its address")
+            errors.append(
+                place(line.range) + "\(section.kind.rawValue) '\(section.name)': could not resolve address "
+                    + "'\(line.address.hostText)' of server '\(line.name)'")
             return nil
         }
         return Server(
@@ -205,12 +207,19 @@ struct RuntimeBuilder {
         return nil
     }
 
+    /// Where something stands, in front of a message: "martlet.cfg:12: ".
+    private func place(_ range: SourceRange) -> String {
+        guard tree.files.indices.contains(Int(range.file)) else { return "" }
+        return "\(tree.files[Int(range.file)].name):\(range.line): "
+    }
+
     private mutating func makeSource(_ source: SourceAddress?) -> ConnectionSource? {
         guard let source else { return nil }
         var ports: ClosedRange<UInt16>?
         if case .range(let first, let last) = source.address.port { ports = first...last }
         guard let address = NameResolver.address(source.address, port: source.address.fixedPort) else {
-            errors.append("source: cannot resolve the address")
+            errors.append(
+                place(source.address.range) + "could not resolve address '\(source.address.hostText)' of 'source'")
             return nil
         }
         return ConnectionSource(address: address, ports: ports, interface: source.interface)
@@ -242,7 +251,8 @@ struct RuntimeBuilder {
             if let group = settings.group { settings.gid = identity(group, of: .group) }
             for spec in line.addresses {
                 if case .fileDescriptor(let fd) = spec.host, kernel.isOpen(fd) < 0 {
-                    errors.append("\(kind) \(section.name): inherited descriptor \(fd) of 'bind fd@\(fd)' is not open")
+                    errors.append(
+                        place(line.range) + "\(kind) '\(section.name)': inherited descriptor \(fd) is not open")
                 }
                 for port in spec.ports {
                     pendingBinds.append(
@@ -263,7 +273,7 @@ struct RuntimeBuilder {
             // SAFETY: as above.
             if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
         }
-        errors.append("bind: unknown \(kind == .user ? "user" : "group") '\(name)'")
+        errors.append("'bind' names an unknown \(kind == .user ? "user" : "group") '\(name)'")
         return nil
     }
 }
@@ -273,6 +283,18 @@ extension AddressSpec {
     var ports: [UInt16] {
         if case .range(let first, let last) = port { return Array(first...last) }
         return [fixedPort]
+    }
+
+    /// The host as it was written, more or less, for messages.
+    var hostText: String {
+        switch host {
+        case .name(let name): return name
+        case .unix(let path): return path
+        case .abstract(let name): return "abns@\(name)"
+        case .fileDescriptor(let fd): return "fd@\(fd)"
+        case .socketPair(let fd): return "sockpair@\(fd)"
+        case .ipv4, .ipv6: return NameResolver.address(self, port: fixedPort)?.host ?? ""
+        }
     }
 
     var portCount: Int {

@@ -67,7 +67,8 @@ public final class SocketTransport: Transport {
 
     /// Looks at the outcome of a connect. Returns whether the events may be served further.
     private func finishConnecting(_ events: FDEvents) -> Bool {
-        if events.contains(.error) || (events.contains(.hangup) && !events.contains(.readable)) {
+        // `select` reports a refusal as readable and writable, so that readable alone is a reason to ask.
+        if !events.isDisjoint(with: [.error, .hangup, .readable]) {
             let error = takeSocketError()
             if error.code != 0 {
                 fail(error)
