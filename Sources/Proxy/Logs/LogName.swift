@@ -37,9 +37,9 @@ public struct LogName: @unchecked Sendable, Equatable, CustomStringConvertible {
     }
 
     /// Printed instead of a server's name when none was reached.
-    public static let noServer = LogName(static: "<NOSRV>")
+    public static var noServer: LogName { LogName(static: "<NOSRV>") }
     /// Printed instead of a server's name when the statistics page answered.
-    public static let statistics = LogName(static: "<STATS>")
+    public static var statistics: LogName { LogName(static: "<STATS>") }
 
     /// The bytes.
     @unsafe

@@ -43,7 +43,7 @@ public final class ProxyCounters: @unchecked Sendable {
     private let workerCount: Int
 
     /// Cells of a row: the fields, rounded up to cache lines of 64 bytes, and one line of distance.
-    private static let stride = (Field.allCases.count + 7) / 8 * 8 + 8
+    private let stride = (Field.allCases.count + 7) / 8 * 8 + 8
 
     /// Sessions (of a frontend: connections) now, and at most.
     public let sessions = Gauge()
@@ -52,7 +52,7 @@ public final class ProxyCounters: @unchecked Sendable {
 
     public init(workerCount: Int) {
         self.workerCount = max(workerCount, 1)
-        let count = self.workerCount * ProxyCounters.stride
+        let count = self.workerCount * stride
         unsafe cells = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: count)
         for index in 0..<count {
             // SAFETY: index < count, the capacity just allocated.
@@ -69,7 +69,7 @@ public final class ProxyCounters: @unchecked Sendable {
     public func add(_ field: Field, _ count: UInt64 = 1, on worker: Int) {
         precondition(worker >= 0 && worker < workerCount, "a counter has one row for each worker")
         // SAFETY: the row is in bounds by the check, and the field by the size of a row.
-        unsafe cells[worker &* ProxyCounters.stride &+ field.rawValue].increase(by: count)
+        unsafe cells[worker &* stride &+ field.rawValue].increase(by: count)
     }
 
     /// The sum over all workers.
@@ -77,14 +77,14 @@ public final class ProxyCounters: @unchecked Sendable {
         var total: UInt64 = 0
         for worker in 0..<workerCount {
             // SAFETY: as in `add`.
-            total &+= unsafe cells[worker * ProxyCounters.stride + field.rawValue].load(ordering: .relaxed)
+            total &+= unsafe cells[worker * stride + field.rawValue].load(ordering: .relaxed)
         }
         return total
     }
 
     /// Sets everything back to 0, and the maxima to what there is now. What workers add meanwhile may be lost.
     public func clear() {
-        for index in 0..<workerCount * ProxyCounters.stride {
+        for index in 0..<workerCount * stride {
             // SAFETY: within the capacity.
             unsafe cells[index].store(0, ordering: .relaxed)
         }
