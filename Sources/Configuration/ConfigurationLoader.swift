@@ -40,6 +40,7 @@ public struct ConfigurationLoader: Sendable {
     }
 
     public var environment: Environment
+    var files = FileSource.system
 
     /// Files of one run, directories included.
     static let fileLimit = 4096
@@ -49,7 +50,7 @@ public struct ConfigurationLoader: Sendable {
     /// Reads files, and of directories the files that end in `.cfg`, in lexical order. Relative names start where the
     /// process stands.
     public func load(paths: [String]) -> Result {
-        let parser = Parser(caller: environment)
+        let parser = Parser(caller: environment, files: files)
         var names: [String] = []
         for path in paths {
             guard FileReader.isDirectory(path) else {
@@ -80,7 +81,7 @@ public struct ConfigurationLoader: Sendable {
 
     /// Reads one text as if it were a file of that name.
     public func load(bytes: [UInt8], name: String = "text.cfg") -> Result {
-        let parser = Parser(caller: environment)
+        let parser = Parser(caller: environment, files: files)
         parser.scope.set("HAPROXY_CFGFILES", to: name)
         parse(SourceFile(name: name, bytes: bytes), parser)
         return finish(parser)

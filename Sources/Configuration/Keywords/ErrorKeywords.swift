@@ -43,8 +43,11 @@ enum ErrorKeywords {
     private static func file(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) -> ErrorResponse {
         let path = parser.resolve(call[1], of: call.statement)
         let bytes: [UInt8]
-        do { bytes = try FileReader.read(path, limitBytes: limitBytes) } catch {
+        do { bytes = try parser.files.read(path) } catch {
             throw call.failure("cannot read the error file '\(call[1])': \(error.message)", 1)
+        }
+        guard bytes.count <= limitBytes else {
+            throw call.failure("'\(call[1])' is larger than \(limitBytes) bytes", 1)
         }
         if !bytes.isEmpty {
             guard bytes.starts(with: "HTTP/1.".utf8) else {

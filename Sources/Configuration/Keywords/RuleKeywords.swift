@@ -21,7 +21,7 @@ enum RuleKeywords {
     private static func reader(
         _ parser: Parser, _ statement: Statement
     ) -> (String) throws(FileReader.Failure) -> [UInt8] {
-        { (name: String) throws(FileReader.Failure) in try FileReader.read(parser.resolve(name, of: statement)) }
+        { (name: String) throws(FileReader.Failure) in try parser.files.read(parser.resolve(name, of: statement)) }
     }
 
     private static func condition(

@@ -1,5 +1,17 @@
 import Glibc
 
+/// Where the files that keywords name come from: the system, or nowhere.
+struct FileSource: Sendable {
+    let read: @Sendable (String) throws(FileReader.Failure) -> [UInt8]
+
+    static let system = FileSource { path throws(FileReader.Failure) in try FileReader.read(path) }
+
+    /// For texts from strangers, such as a fuzzer's: nothing outside of the text is looked at.
+    static let none = FileSource { _ throws(FileReader.Failure) in
+        throw FileReader.Failure(message: "files are not read here")
+    }
+}
+
 /// Reads files and directories through a few system calls. Every size is bounded.
 enum FileReader {
     /// Why a file could not be read, as the system says it.

@@ -42,8 +42,12 @@ final class Parser {
         case origin(String)
     }
 
-    init(caller: ConfigurationLoader.Environment) {
+    /// Where keywords read the files that they name.
+    let files: FileSource
+
+    init(caller: ConfigurationLoader.Environment, files: FileSource) {
         self.caller = caller
+        self.files = files
         scope = EnvironmentScope(variables: caller.variables, inherits: caller.inheritsProcessEnvironment)
     }
 
