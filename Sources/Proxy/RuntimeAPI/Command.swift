@@ -39,6 +39,10 @@ public enum CommandReply {
 }
 
 /// One command of the runtime API, declared once: its name, who may use it, a line of help, and what it does.
+///
+/// To add a command, declare it in the file of its subject and put it into that file's `all`: finding, levels, help and
+/// suggestions read the same value. Commands run on one worker's thread and must not wait; an answer of more than some
+/// kilobytes is a `CommandDump`, which is asked for its next piece when the client has taken the last one.
 public struct Command: Sendable {
     /// The words that call it.
     public let name: [String]

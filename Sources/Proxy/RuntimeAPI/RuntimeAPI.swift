@@ -7,6 +7,10 @@ import Engine
 /// Use: `open` before privileges are given up; then `start` with the context that commands look at, on the thread of
 /// one worker (or before the workers run), which serves all of it; `stop` on the same thread.
 ///
+/// From the outside in: `StatsSocketOpening` makes the sockets; `StatsListener` and `CommandSession` are their
+/// descriptors and transports; `CommandInterpreter` is a session without its socket, bytes in and bytes out;
+/// `CommandParser` cuts lines, `CommandTable` finds the `Command`; `RuntimeContext` is all that commands may look at.
+///
 /// Thread-safety: after `start`, that worker's thread only.
 public final class RuntimeAPI: LoopTask {
     private let timeoutMilliseconds: Int
