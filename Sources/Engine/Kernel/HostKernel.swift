@@ -2,10 +2,10 @@ import Base
 import CPlatform
 import Glibc
 
-/// The operating system that the program runs on.
+/// The operating system that the program runs on. Tests override single calls.
 // SAFETY: Sendable because its only field is a constant. Every method below passes pointers on to the call of its name,
 // whose requirements are the caller's (see `Kernel`).
-public final class HostKernel: Kernel, @unchecked Sendable {
+open class HostKernel: Kernel, @unchecked Sendable {
     /// The tests run the kqueue poller against an emulation; the program does not offer that one.
     private let kqueueEmulation: Bool
 
@@ -16,57 +16,57 @@ public final class HostKernel: Kernel, @unchecked Sendable {
 
     // MARK: Streams
 
-    public override func recv(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    open override func recv(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
         unsafe host_recv(fd, buffer, count, 0)
     }
 
-    public override func peek(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    open override func peek(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
         unsafe host_recv(fd, buffer, count, Int32(HOST_MSG_PEEK))
     }
 
-    public override func send(_ fd: Int32, _ buffer: UnsafeRawPointer, _ count: Int, more: Bool) -> Int {
+    open override func send(_ fd: Int32, _ buffer: UnsafeRawPointer, _ count: Int, more: Bool) -> Int {
         unsafe host_send(fd, buffer, count, more ? 1 : 0)
     }
 
-    public override func sendv(_ fd: Int32, _ vectors: UnsafePointer<iovec>, _ count: Int, more: Bool) -> Int {
+    open override func sendv(_ fd: Int32, _ vectors: UnsafePointer<iovec>, _ count: Int, more: Bool) -> Int {
         unsafe host_sendv(fd, vectors, count, more ? 1 : 0)
     }
 
-    public override func recvv(_ fd: Int32, _ vectors: UnsafePointer<iovec>, _ count: Int) -> Int {
+    open override func recvv(_ fd: Int32, _ vectors: UnsafePointer<iovec>, _ count: Int) -> Int {
         unsafe host_recvv(fd, vectors, count)
     }
 
-    public override func read(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    open override func read(_ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int) -> Int {
         unsafe host_read(fd, buffer, count)
     }
 
-    public override func write(_ fd: Int32, _ buffer: UnsafeRawPointer, _ count: Int) -> Int {
+    open override func write(_ fd: Int32, _ buffer: UnsafeRawPointer, _ count: Int) -> Int {
         unsafe host_write(fd, buffer, count)
     }
 
-    public override func sendto(
+    open override func sendto(
         _ fd: Int32, _ buffer: UnsafeRawPointer, _ count: Int, _ address: SocketAddress
     ) -> Int {
         unsafe address.withNative { unsafe host_sendto(fd, buffer, count, $0, $1) }
     }
 
-    public override func recvfrom(
+    open override func recvfrom(
         _ fd: Int32, _ buffer: UnsafeMutableRawPointer, _ count: Int, _ address: inout SocketAddress
     ) -> Int {
         unsafe address.update { unsafe host_recvfrom(fd, buffer, count, $0, &$1) }
     }
 
-    public override func splice(_ from: Int32, _ to: Int32, _ count: Int, more: Bool) -> Int {
+    open override func splice(_ from: Int32, _ to: Int32, _ count: Int, more: Bool) -> Int {
         host_splice(from, to, count, more ? 1 : 0)
     }
 
     // MARK: Sockets
 
-    public override func socket(_ family: Int32, _ type: Int32, _ protocolNumber: Int32) -> Int32 {
+    open override func socket(_ family: Int32, _ type: Int32, _ protocolNumber: Int32) -> Int32 {
         host_socket(family, type, protocolNumber)
     }
 
-    public override func socketpair(_ type: Int32, _ pair: inout (Int32, Int32)) -> Int32 {
+    open override func socketpair(_ type: Int32, _ pair: inout (Int32, Int32)) -> Int32 {
         var numbers: [Int32] = [-1, -1]
         // SAFETY: the call writes two numbers.
         let result = unsafe numbers.withUnsafeMutableBufferPointer {
@@ -76,43 +76,43 @@ public final class HostKernel: Kernel, @unchecked Sendable {
         return result
     }
 
-    public override func bind(_ fd: Int32, _ address: SocketAddress) -> Int32 {
+    open override func bind(_ fd: Int32, _ address: SocketAddress) -> Int32 {
         unsafe address.withNative { unsafe host_bind(fd, $0, $1) }
     }
 
-    public override func listen(_ fd: Int32, _ backlog: Int32) -> Int32 {
+    open override func listen(_ fd: Int32, _ backlog: Int32) -> Int32 {
         host_listen(fd, backlog)
     }
 
-    public override func connect(_ fd: Int32, _ address: SocketAddress) -> Int32 {
+    open override func connect(_ fd: Int32, _ address: SocketAddress) -> Int32 {
         unsafe address.withNative { unsafe host_connect(fd, $0, $1) }
     }
 
-    public override func accept(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
+    open override func accept(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
         unsafe address.update { unsafe host_accept(fd, $0, &$1) }
     }
 
-    public override func shutdown(_ fd: Int32, _ how: Int32) -> Int32 {
+    open override func shutdown(_ fd: Int32, _ how: Int32) -> Int32 {
         host_shutdown(fd, how)
     }
 
-    public override func close(_ fd: Int32) -> Int32 {
+    open override func close(_ fd: Int32) -> Int32 {
         host_close(fd)
     }
 
-    public override func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Int32 {
+    open override func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Int32 {
         var copy = value
         // SAFETY: the value is the four bytes of an int.
         return unsafe host_setsockopt(fd, level, name, &copy, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    public override func setOption(
+    open override func setOption(
         _ fd: Int32, _ level: Int32, _ name: Int32, _ bytes: UnsafeRawPointer, _ count: Int
     ) -> Int32 {
         unsafe host_setsockopt(fd, level, name, bytes, socklen_t(clamping: count))
     }
 
-    public override func getOption(_ fd: Int32, _ level: Int32, _ name: Int32) -> Int {
+    open override func getOption(_ fd: Int32, _ level: Int32, _ name: Int32) -> Int {
         var value: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         // SAFETY: the call writes at most the four bytes of the value.
@@ -120,7 +120,7 @@ public final class HostKernel: Kernel, @unchecked Sendable {
         return result < 0 ? Int(result) : Int(value)
     }
 
-    public override func getOption(
+    open override func getOption(
         _ fd: Int32, _ level: Int32, _ name: Int32, _ bytes: UnsafeMutableRawPointer, _ count: Int
     ) -> Int {
         var size = socklen_t(clamping: count)
@@ -128,33 +128,33 @@ public final class HostKernel: Kernel, @unchecked Sendable {
         return result < 0 ? Int(result) : Int(size)
     }
 
-    public override func localAddress(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
+    open override func localAddress(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
         unsafe address.update { unsafe host_getsockname(fd, $0, &$1) }
     }
 
-    public override func peerAddress(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
+    open override func peerAddress(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
         unsafe address.update { unsafe host_getpeername(fd, $0, &$1) }
     }
 
     // MARK: Descriptors
 
-    public override func setNonBlocking(_ fd: Int32, _ on: Bool) -> Int32 {
+    open override func setNonBlocking(_ fd: Int32, _ on: Bool) -> Int32 {
         host_set_nonblocking(fd, on ? 1 : 0)
     }
 
-    public override func setCloseOnExec(_ fd: Int32, _ on: Bool) -> Int32 {
+    open override func setCloseOnExec(_ fd: Int32, _ on: Bool) -> Int32 {
         host_set_close_on_exec(fd, on ? 1 : 0)
     }
 
-    public override func isOpen(_ fd: Int32) -> Int32 {
+    open override func isOpen(_ fd: Int32) -> Int32 {
         host_is_open(fd)
     }
 
-    public override func dup(_ fd: Int32) -> Int32 {
+    open override func dup(_ fd: Int32) -> Int32 {
         host_dup(fd)
     }
 
-    public override func pipe(_ pair: inout (Int32, Int32)) -> Int32 {
+    open override func pipe(_ pair: inout (Int32, Int32)) -> Int32 {
         var numbers: [Int32] = [-1, -1]
         // SAFETY: the call writes two numbers.
         let result = unsafe numbers.withUnsafeMutableBufferPointer { unsafe host_pipe($0.baseAddress) }
@@ -162,52 +162,52 @@ public final class HostKernel: Kernel, @unchecked Sendable {
         return result
     }
 
-    public override func setPipeSize(_ fd: Int32, _ sizeBytes: Int32) -> Int32 {
+    open override func setPipeSize(_ fd: Int32, _ sizeBytes: Int32) -> Int32 {
         host_set_pipe_size(fd, sizeBytes)
     }
 
-    public override func eventfd() -> Int32 {
+    open override func eventfd() -> Int32 {
         host_eventfd()
     }
 
     // MARK: Polling. A wait that is interrupted returns -EINTR; a timeout below 0 waits for ever.
 
-    public override func epollCreate() -> Int32 {
+    open override func epollCreate() -> Int32 {
         host_epoll_create()
     }
 
-    public override func epollControl(
+    open override func epollControl(
         _ poller: Int32, _ operation: Int32, _ fd: Int32, _ events: UInt32, _ token: UInt64
     ) -> Int32 {
         host_epoll_ctl(poller, operation, fd, events, token)
     }
 
-    public override func epollWait(
+    open override func epollWait(
         _ poller: Int32, _ events: UnsafeMutablePointer<epoll_event>, _ count: Int32, _ timeout: Int32
     ) -> Int32 {
         unsafe host_epoll_wait(poller, events, count, timeout)
     }
 
-    public override var offersKqueue: Bool { HOST_KQUEUE_NATIVE != 0 || kqueueEmulation }
+    open override var offersKqueue: Bool { HOST_KQUEUE_NATIVE != 0 || kqueueEmulation }
 
-    public override func kqueueCreate() -> Int32 { offersKqueue ? host_kqueue() : -ENOSYS }
+    open override func kqueueCreate() -> Int32 { offersKqueue ? host_kqueue() : -ENOSYS }
 
-    public override func kqueueWait(
+    open override func kqueueWait(
         _ queue: Int32, _ changes: UnsafePointer<kevent>?, _ changeCount: Int32,
         _ events: UnsafeMutablePointer<kevent>?, _ eventCount: Int32, _ timeout: Int32
     ) -> Int32 {
         unsafe host_kevent(queue, changes, changeCount, events, eventCount, timeout)
     }
 
-    public override func kqueueClose(_ queue: Int32) -> Int32 {
+    open override func kqueueClose(_ queue: Int32) -> Int32 {
         host_kqueue_close(queue)
     }
 
-    public override func poll(_ descriptors: UnsafeMutablePointer<pollfd>, _ count: Int, _ timeout: Int32) -> Int32 {
+    open override func poll(_ descriptors: UnsafeMutablePointer<pollfd>, _ count: Int, _ timeout: Int32) -> Int32 {
         unsafe host_poll(descriptors, UInt64(count), timeout)
     }
 
-    public override func select(
+    open override func select(
         _ count: Int32, _ read: UnsafeMutablePointer<UInt64>, _ write: UnsafeMutablePointer<UInt64>, _ timeout: Int32
     ) -> Int32 {
         unsafe host_select(count, read, write, timeout)
@@ -215,45 +215,45 @@ public final class HostKernel: Kernel, @unchecked Sendable {
 
     // MARK: Files
 
-    public override func open(_ path: String, _ flags: Int32, _ mode: UInt32) -> Int32 {
+    open override func open(_ path: String, _ flags: Int32, _ mode: UInt32) -> Int32 {
         unsafe host_open(path, flags, mode)
     }
 
-    public override func unlink(_ path: String) -> Int32 {
+    open override func unlink(_ path: String) -> Int32 {
         unsafe host_unlink(path)
     }
 
-    public override func rename(_ from: String, _ to: String) -> Int32 {
+    open override func rename(_ from: String, _ to: String) -> Int32 {
         unsafe host_rename(from, to)
     }
 
-    public override func chmod(_ path: String, _ mode: UInt32) -> Int32 {
+    open override func chmod(_ path: String, _ mode: UInt32) -> Int32 {
         unsafe host_chmod(path, mode)
     }
 
-    public override func chown(_ path: String, _ user: Int32, _ group: Int32) -> Int32 {
+    open override func chown(_ path: String, _ user: Int32, _ group: Int32) -> Int32 {
         unsafe host_chown(path, user, group)
     }
 
     // MARK: Clocks and limits
 
-    public override func monotonicNanoseconds() -> UInt64 {
+    open override func monotonicNanoseconds() -> UInt64 {
         host_monotonic_nanoseconds()
     }
 
-    public override func wallClockMicroseconds() -> Int64 {
+    open override func wallClockMicroseconds() -> Int64 {
         host_wall_microseconds()
     }
 
-    public override func threadCPUNanoseconds() -> UInt64 {
+    open override func threadCPUNanoseconds() -> UInt64 {
         host_thread_cpu_nanoseconds()
     }
 
-    public override func descriptorLimit(hard: Bool) -> UInt64 {
+    open override func descriptorLimit(hard: Bool) -> UInt64 {
         host_descriptor_limit(hard ? 1 : 0)
     }
 
-    public override func setDescriptorLimit(soft: UInt64, hard: UInt64) -> Int32 {
+    open override func setDescriptorLimit(soft: UInt64, hard: UInt64) -> Int32 {
         host_set_descriptor_limit(soft, hard)
     }
 }

@@ -1,7 +1,7 @@
 import Base
 
-/// The timers of one worker: a hierarchy of six wheels of 64 slots, the first one of a millisecond a slot, each next
-/// one 64 times as coarse. Setting, moving and cancelling cost a few stores, whatever the number of timers.
+/// The timers of one worker: a hierarchy of eleven wheels of 64 slots, the first one of a millisecond a slot, each
+/// next one 64 times as coarse, so that together they reach any instant. Setting, moving and cancelling cost a few stores, whatever the number of timers.
 ///
 /// A task stands in the wheel of the highest digit (in base 64) in which its instant differs from `elapsed`. So the
 /// first occupied slot of the lowest occupied wheel is always the earliest, and no slot of a wheel lies behind it.
@@ -12,15 +12,15 @@ import Base
 // SAFETY: its two pointers are allocated for its life; indexes are made of a level and six bits.
 @safe
 final class TimerWheel {
-    static let levels = 6
+    static let levels = 11
     private static let bits = 6
-    /// The farthest instant the wheels reach from `elapsed`; later ones are visited then and put on.
-    private static let reach: UInt64 = 1 << UInt64(levels * bits)
 
     /// The first task of each slot, by level and slot.
     private let slots: UnsafeMutablePointer<Unmanaged<LoopTask>?>
     /// Which slots of a level hold tasks, one bit each.
     private let occupied: UnsafeMutablePointer<UInt64>
+    /// Which levels have occupied slots, one bit each.
+    private var usedLevels: UInt32 = 0
     /// Everything before this instant has fired.
     private var elapsed: UInt64
     private(set) var count = 0
@@ -84,28 +84,20 @@ final class TimerWheel {
     }
 
     private func nextSlot() -> (level: Int, slot: Int, instant: UInt64)? {
-        for level in 0..<TimerWheel.levels {
-            // SAFETY: see init.
-            let map = unsafe occupied[level]
-            guard map != 0 else { continue }
-            let slot = map.trailingZeroBitCount
-            let shift = UInt64(level * TimerWheel.bits)
-            let above = shift &+ UInt64(TimerWheel.bits)
-            let instant = (elapsed &>> above) &<< above | UInt64(slot) &<< shift
-            return (level, slot, max(instant, elapsed))
-        }
-        return nil
+        guard usedLevels != 0 else { return nil }
+        let level = usedLevels.trailingZeroBitCount
+        // SAFETY: see init; a used level has an occupied slot.
+        let slot = unsafe occupied[level].trailingZeroBitCount
+        let shift = UInt64(level * TimerWheel.bits)
+        // Not the masking shift: nothing is above the coarsest wheel.
+        let above = shift + UInt64(TimerWheel.bits)
+        let instant = (elapsed >> above) << above | UInt64(slot) << shift
+        return (level, slot, max(instant, elapsed))
     }
 
     private func link(_ task: LoopTask) {
-        let farthest = elapsed.addingReportingOverflow(TimerWheel.reach - 1)
-        var instant = min(max(task.due.milliseconds, elapsed), farthest.overflow ? .max : farthest.partialValue)
-        var difference = elapsed ^ instant
-        if difference >= TimerWheel.reach {
-            // It differs in a digit above the coarsest wheel: visit it at the end of this round of that wheel.
-            instant = elapsed | (TimerWheel.reach - 1)
-            difference = elapsed ^ instant
-        }
+        let instant = max(task.due.milliseconds, elapsed)
+        let difference = elapsed ^ instant
         let level = difference == 0 ? 0 : (63 - difference.leadingZeroBitCount) / TimerWheel.bits
         let slot = level * 64 + Int(instant &>> UInt64(level * TimerWheel.bits) & 63)
         task.armed = instant
@@ -120,6 +112,7 @@ final class TimerWheel {
         }
         unsafe slots[slot] = unsafe reference
         unsafe occupied[level] |= 1 &<< UInt64(slot & 63)
+        usedLevels |= 1 &<< UInt32(level)
         count &+= 1
     }
 
@@ -131,7 +124,7 @@ final class TimerWheel {
             unsafe before._withUnsafeGuaranteedRef { unsafe $0.nextTimer = next }
         } else {
             unsafe slots[slot] = unsafe next
-            if unsafe next == nil { unsafe occupied[slot / 64] &= ~(1 &<< UInt64(slot & 63)) }
+            if unsafe next == nil { emptied(slot) }
         }
         if let next = unsafe next {
             let before = unsafe task.previousTimer
@@ -142,6 +135,13 @@ final class TimerWheel {
         task.timerSlot = -1
         count &-= 1
         unsafe Unmanaged.passUnretained(task).release()
+    }
+
+    private func emptied(_ slot: Int) {
+        let level = slot / 64
+        // SAFETY: see init.
+        unsafe occupied[level] &= ~(1 &<< UInt64(slot & 63))
+        if unsafe occupied[level] == 0 { usedLevels &= ~(1 &<< UInt32(level)) }
     }
 
     /// Lets go of every task.
@@ -157,6 +157,7 @@ final class TimerWheel {
         for slot in 0..<TimerWheel.levels * 64 {
             let level = slot / 64
             precondition((unsafe slots[slot] != nil) == (unsafe occupied[level] >> UInt64(slot & 63) & 1 == 1))
+            precondition((unsafe occupied[level] != 0) == (usedLevels >> UInt32(level) & 1 == 1))
             var cursor = unsafe slots[slot]
             while let task = unsafe cursor?.takeUnretainedValue() {
                 precondition(Int(task.timerSlot) == slot && task.armed >= elapsed)

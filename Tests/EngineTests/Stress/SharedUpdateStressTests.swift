@@ -212,9 +212,9 @@ struct SharedUpdateStressTests {
         arguments: [PollerChoice.epoll, .kqueue, .poll, .select])
     func toggling(choice: PollerChoice) throws {
         let stress = try SharedUpdateStress(choice, threads: 4)
-        try stress.run(phases: 25)
+        try stress.run(phases: 12)
         #expect(stress.failures == [])
-        #expect(stress.phase == 25)
+        #expect(stress.phase == 12)
         stress.finish()
         stress.group.table.checkInvariants()
         #expect(stress.group.table.updateList.isEmpty)
