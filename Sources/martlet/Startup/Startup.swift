@@ -84,6 +84,7 @@ final class Startup {
             messages.alert("config : Some warnings were found and 'zero-warning' is set. Aborting.")
             throw Refusal()
         }
+        apply(to: &tree)
         if let classes = arguments.keywordClasses { Console.output(KeywordDump.text(classes: classes)) }
         if arguments.listsLoadedObjects { Console.output(LoadedObjects.list) }
         if arguments.checksOnly { try checkAgainstSystem(tree) }
@@ -101,7 +102,6 @@ final class Startup {
             if result.warningCount > 0 { Console.output("Warnings were found.\n") }
             Console.output("Configuration file is valid\n")
         }
-        apply(to: &tree)
         return tree
     }
 
