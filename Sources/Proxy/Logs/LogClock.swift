@@ -34,6 +34,7 @@ struct LogClock: ~Copyable {
     private static func load(_ moment: inout Moment, _ second: Int64, inUTC: Bool = false) {
         if moment.second == second { return }
         var time = time_t(second)
+        // SAFETY: a struct of zeros, filled by the call below.
         var local = unsafe tm()
         // SAFETY: both pointers are to values on the stack, for the time of the call.
         _ = unsafe inUTC ? gmtime_r(&time, &local) : localtime_r(&time, &local)

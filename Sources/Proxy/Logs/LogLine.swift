@@ -14,9 +14,11 @@ struct LogLine: ~Copyable {
     private(set) var limit = LogLine.capacity
 
     init() {
+        // SAFETY: the line owns the memory until deinit.
         unsafe base = UnsafeMutablePointer<UInt8>.allocate(capacity: LogLine.capacity)
     }
 
+    // SAFETY: allocated in init, and nobody else keeps the pointer.
     deinit { unsafe base.deallocate() }
 
     /// Empties the line and sets how long it may become.
@@ -36,6 +38,7 @@ struct LogLine: ~Copyable {
     }
 
     /// The line. Valid until it is changed.
+    // SAFETY: `count` bytes are initialised.
     @unsafe
     var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
 

@@ -6,9 +6,9 @@ import Glibc
 /// string is copied once and never freed. Make one per configured object, never one per request.
 ///
 /// Thread-safety: immutable.
+// SAFETY: Sendable because the bytes are never written again after init, and never freed.
 @safe
 public struct LogName: @unchecked Sendable, Equatable, CustomStringConvertible {
-    // SAFETY: Sendable because the bytes are never written again after init, and never freed.
     let start: UnsafePointer<UInt8>
     /// Bytes of the name.
     public let count: Int

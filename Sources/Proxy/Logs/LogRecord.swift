@@ -84,8 +84,10 @@ public struct LogRecord: ~Copyable {
     private var lineCapacity: Int32 = 0
     private var lineCount: Int32 = -1
 
+    // SAFETY: the record alone knows its buffer, which comes from malloc or is nil.
     public init() { unsafe line = nil }
 
+    // SAFETY: as above.
     deinit { unsafe free(line) }
 
     /// Starts the next request of the same connection: everything but the client, the dates and the names of the
@@ -158,6 +160,7 @@ public struct LogRecord: ~Copyable {
     public var hasRequestLine: Bool { lineCount >= 0 }
 
     /// The captured request line; empty when there is none. Valid until the record is changed.
+    // SAFETY: `lineCount` bytes were copied into the buffer.
     @unsafe
     var requestLine: UnsafeRawBufferPointer {
         unsafe UnsafeRawBufferPointer(start: line, count: max(Int(lineCount), 0))

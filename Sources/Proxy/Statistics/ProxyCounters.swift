@@ -6,10 +6,9 @@ import Synchronization
 /// own, so that workers that serve one frontend do not slow each other down.
 ///
 /// Thread-safety: any thread reads; a row is written by its worker only; `sessions` by any thread.
+// SAFETY: Sendable because the cells are atomic and the memory lives as long as the object.
 @safe
 public final class ProxyCounters: @unchecked Sendable {
-    // SAFETY: Sendable because the cells are atomic and the memory lives as long as the object.
-
     /// What is counted, in the order of the cells of a row.
     public enum Field: Int, CaseIterable, Sendable {
         /// Connections accepted on a frontend, or made to a server.
@@ -53,6 +52,7 @@ public final class ProxyCounters: @unchecked Sendable {
     public init(workerCount: Int) {
         self.workerCount = max(workerCount, 1)
         let count = self.workerCount * stride
+        // SAFETY: the object owns the memory until deinit; every cell is initialised below.
         unsafe cells = UnsafeMutablePointer<Atomic<UInt64>>.allocate(capacity: count)
         for index in 0..<count {
             // SAFETY: index < count, the capacity just allocated.

@@ -6,6 +6,7 @@ import Testing
 /// What the tests of commands share.
 enum RuntimeFixture {
     /// An engine with made-up figures, at 2026-11-22 21:04:09.5 UTC.
+    // SAFETY: Sendable because its only field is a constant.
     private final class FakeEngine: EngineView, @unchecked Sendable {
         let threads: Int
         init(threads: Int) { self.threads = threads }

@@ -60,6 +60,7 @@ private final class RunningAPI {
         group.stop()
         pthread_join(thread, nil)
         _ = kernel.unlink(path)
+        // SAFETY: the call reads a NUL-terminated string.
         _ = unsafe rmdir(folder)
     }
 

@@ -50,7 +50,8 @@ struct StandardCommandTests {
         #expect(
             json[0].hasPrefix(
                 "[{\"field\":{\"pos\":0,\"name\":\"Name\"},\"processNum\":1,\"tags\":{\"origin\":\"Product\","
-                    + "\"nature\":\"Output\",\"scope\":\"Service\"},\"value\":{\"type\":\"str\",\"value\":\"Martlet\"}},"
+                    + "\"nature\":\"Output\",\"scope\":\"Service\"},"
+                    + "\"value\":{\"type\":\"str\",\"value\":\"Martlet\"}},"
             ))
         #expect(json[0].contains("\"value\":{\"type\":\"str\",\"value\":\"node\\\"1\"}"))
         #expect(json[0].contains("{\"type\":\"u32\",\"value\":900}"))
