@@ -179,6 +179,16 @@ struct KeywordCall {
         throw failure("unexpected argument '\(self[index])' to '\(name)'", index)
     }
 
+    /// `proto`: HTTP/1 is what there is.
+    func onlyHTTP1(_ index: Int) throws(SyntaxFailure) {
+        switch self[index] {
+        case "h1": return
+        case "h2", "fcgi", "none", "spop", "quic", "h3":
+            throw .unsupported("protocol '\(self[index])'", at: range(index))
+        default: throw unknownWord(index, among: ["h1"])
+        }
+    }
+
     func address(_ index: Int, rules: AddressParser.Rules) throws(SyntaxFailure) -> AddressSpec {
         do {
             var spec = try AddressParser(bytes(index), rules: rules).parse()

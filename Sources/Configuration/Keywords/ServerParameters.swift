@@ -41,6 +41,9 @@ public enum ServerParameters {
         Parameter("pool-purge-delay", "<delay>", values: 1, section: "5.2", "How often unused connections are closed") {
             settings, call throws(SyntaxFailure) in settings.poolPurgeDelayMilliseconds = try call.milliseconds(0)
         },
+        Parameter("proto", "<name>", values: 1, section: "5.2", "Protocol on the connection: h1") {
+            settings, call throws(SyntaxFailure) in try call.onlyHTTP1(0)
+        },
         Parameter(
             variable: "source", "<addr>[:<pl>[-<ph>]] [interface <name>]", section: "5.2",
             "Where connections to this server come from"

@@ -42,7 +42,6 @@ public struct GlobalSettings: Sendable {
     public var noEpoll = false
     public var noKqueue = false
     public var noPoll = false
-    public var noUring = false
 
     // Tuning; nil: the program's own default
     public var tuneBufsizeBytes: Int?

@@ -3,9 +3,13 @@ extension Parser {
     func resolve() {
         checkDefaultsUses()
         checkNames()
+        var backends: [String: Int] = [:]
+        for (index, proxy) in tree.proxies.enumerated() where proxy.kind.hasBackend {
+            if backends[proxy.name] == nil { backends[proxy.name] = index }
+        }
         for index in tree.proxies.indices {
             resolveLogs(index)
-            resolveBackends(index)
+            resolveBackends(index, backends)
         }
         assignIdentifiers()
         for proxy in tree.proxies { checkServers(proxy) }
@@ -62,17 +66,19 @@ extension Parser {
         tree.proxies[index].settings.logTargets = tree.global.logTargets + tree.proxies[index].settings.logTargets
     }
 
-    private func resolveBackends(_ index: Int) {
+    private func resolveBackends(_ index: Int, _ backends: [String: Int]) {
         let proxy = tree.proxies[index]
         guard proxy.kind.hasFrontend else { return }
         if let name = proxy.settings.defaultBackendName {
             tree.proxies[index].defaultBackend = backend(
-                name, from: proxy, keyword: "default_backend", at: proxy.settings.defaultBackendRange)
+                name, among: backends, from: proxy, keyword: "default_backend", at: proxy.settings.defaultBackendRange)
         }
         for rule in proxy.useBackends.indices {
             var range = proxy.useBackends[rule].range
             range.columnEnd = max(range.columnEnd, range.columnStart + 1)
-            if let found = backend(proxy.useBackends[rule].name, from: proxy, keyword: "use_backend", at: range) {
+            if let found = backend(
+                proxy.useBackends[rule].name, among: backends, from: proxy, keyword: "use_backend", at: range)
+            {
                 tree.proxies[index].useBackends[rule].backend = found
             }
         }
@@ -88,9 +94,9 @@ extension Parser {
     }
 
     private func backend(
-        _ name: String, from proxy: ProxySection, keyword: String, at range: SourceRange
+        _ name: String, among backends: [String: Int], from proxy: ProxySection, keyword: String, at range: SourceRange
     ) -> Int? {
-        guard let found = tree.proxies.firstIndex(where: { $0.kind.hasBackend && $0.name == name }) else {
+        guard let found = backends[name] else {
             let isFrontend = tree.proxies.contains { $0.name == name }
             report(
                 .error,
@@ -98,7 +104,7 @@ extension Parser {
                     ? "'\(keyword)' of \(proxy.kind.rawValue) '\(proxy.name)': '\(name)' is a frontend"
                     : "'\(keyword)' of \(proxy.kind.rawValue) '\(proxy.name)': there is no backend '\(name)'",
                 at: range,
-                help: Suggestions.help(for: name, among: tree.proxies.filter { $0.kind.hasBackend }.map(\.name)))
+                help: Suggestions.help(for: name, among: backends.keys.sorted()))
             return nil
         }
         let target = tree.proxies[found]
