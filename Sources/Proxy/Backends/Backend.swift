@@ -98,16 +98,27 @@ final class Backend {
 
     private func pick(from turns: RoundRobin, _ indexes: [Int], avoiding avoided: Server?) -> Assignment {
         if turns.isEmpty { return .none }
-        var isFull = false
-        // One whole cycle meets every server; the first turn nearly always serves.
-        for _ in 0..<turns.count {
-            let server = servers[indexes[turns.next()]]
+        // The first turn nearly always serves.
+        var place = 0
+        for _ in 0..<min(turns.count, Backend.turnsTried) {
+            place = turns.next()
+            let server = servers[indexes[place]]
             if !server.isUp.load(ordering: .relaxed) || server === avoided { continue }
+            if server.reserve(limit: limit(of: server)) { return .server(server) }
+        }
+        // Other threads may have had the turns of the servers that were not met: only a look at each one tells.
+        var isFull = false
+        for step in 1...indexes.count {
+            let server = servers[indexes[(place + step) % indexes.count]]
+            if !server.isUp.load(ordering: .relaxed) || server === avoided || server.settings.weight == 0 { continue }
             if server.reserve(limit: limit(of: server)) { return .server(server) }
             isFull = true
         }
         return isFull ? .full : .none
     }
+
+    /// Turns that are taken before every server is looked at.
+    private static let turnsTried = 64
 
     /// Backup servers serve when no other server is usable: the first usable one, or all with `option allbackups`.
     private func pickBackup(avoiding avoided: Server?) -> Assignment {

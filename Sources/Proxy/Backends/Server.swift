@@ -17,9 +17,9 @@ final class Server {
 
     /// Where connections to it come from; nil: as the backend says.
     let source: ConnectionSource?
-    private let level = Atomic<Int>(0)
+    private let places = Places()
     /// Streams that use the server now.
-    var current: Int { level.load(ordering: .relaxed) }
+    var current: Int { places.current }
     /// Whether the server may get new streams.
     let isUp: Atomic<Bool>
     /// Idle connections, a pool for each worker.
@@ -42,18 +42,14 @@ final class Server {
 
     /// Takes a place on the server if one is free under `limit` (0: no limit).
     func reserve(limit: Int) -> Bool {
-        let before = level.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
-        if limit == 0 || before < limit {
-            counters.sessions.enter()
-            return true
-        }
-        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
-        return false
+        guard places.reserve(limit: limit == 0 ? .max : limit) else { return false }
+        counters.sessions.enter()
+        return true
     }
 
     /// Gives a place back.
     func leave() {
-        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        places.leave()
         counters.sessions.leave()
     }
 }

@@ -48,14 +48,14 @@ final class ServerQueue {
     private let length = Atomic<Int>(0)
 
     /// How many wait.
-    var count: Int { length.load(ordering: .acquiring) }
+    var count: Int { length.load(ordering: .sequentiallyConsistent) }
 
     /// Puts a ticket at the end. Returns how many were before it.
     func append(_ ticket: QueueTicket) -> Int {
         lock.withLock { _ in
             ticket.state = .waiting
             line.append(ticket)
-            return length.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
+            return length.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue
         }
     }
 

@@ -19,7 +19,7 @@ final class Frontend {
     /// The most connections at once; 0 for no limit but the process's.
     let maximumConnections: Int
     private(set) var listeners: [Listener] = []
-    private let level = Atomic<Int>(0)
+    private let places = Places()
 
     init(
         name: LogName, settings: ProxySettings, rules: [BackendRule], conditions: ConditionEvaluation,
@@ -40,22 +40,18 @@ final class Frontend {
     func add(_ listener: Listener) { listeners.append(listener) }
 
     /// Connections now.
-    var current: Int { level.load(ordering: .relaxed) }
+    var current: Int { places.current }
 
     /// Takes a place for a connection; false at the limit.
     func reserve() -> Bool {
-        let before = level.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
-        if maximumConnections == 0 || before < maximumConnections {
-            counters.sessions.enter()
-            return true
-        }
-        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
-        return false
+        guard places.reserve(limit: maximumConnections == 0 ? .max : maximumConnections) else { return false }
+        counters.sessions.enter()
+        return true
     }
 
     /// Gives a place back.
     func leave() {
-        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        places.leave()
         counters.sessions.leave()
     }
 

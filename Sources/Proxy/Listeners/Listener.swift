@@ -24,8 +24,11 @@ final class Listener: FDHandler {
     private var runtime: ProxyRuntime { unsafe runtimeReference }
     private unowned(unsafe) let runtimeReference: ProxyRuntime
     private let acceptsPerTurn: Int
-    private let level = Atomic<Int>(0)
+    private let places = Places()
     private let state = Atomic<UInt8>(State.closed)
+    /// Held while the state and the pollers' interest change together: taken apart, a late stop would undo a want that
+    /// came after it, and the listener would be deaf. It is not taken to accept.
+    private let gate = Mutex<Void>(())
 
     enum State {
         static let closed: UInt8 = 0
@@ -51,21 +54,28 @@ final class Listener: FDHandler {
     }
 
     /// Connections through this listener now.
-    var current: Int { level.load(ordering: .relaxed) }
+    var current: Int { places.current }
     /// Whether it takes connections, or would but for a limit.
     var isOpen: Bool { state.load(ordering: .acquiring) != State.closed }
 
     /// Puts the socket into the pollers of its threads; on the thread of `worker`, or before the workers run.
     func open(on worker: Worker) {
-        state.store(State.listening, ordering: .releasing)
-        worker.insert(fd, self, kind: .listener, threads: threads)
-        worker.want(fd, .read)
+        gate.withLock { _ in
+            state.store(State.listening, ordering: .sequentiallyConsistent)
+            worker.insert(fd, self, kind: .listener, threads: threads)
+            worker.want(fd, .read)
+        }
     }
 
     /// Stops taking connections and closes the socket; on any worker's thread.
     func close(on worker: Worker) {
-        if state.exchange(State.closed, ordering: .acquiringAndReleasing) == State.closed { return }
-        worker.remove(fd, close: true)
+        let wasOpen = gate.withLock { _ in
+            let before = state.exchange(State.closed, ordering: .sequentiallyConsistent)
+            if before == State.limited { runtime.listenerResumed() }
+            if before != State.closed { worker.remove(fd, close: true) }
+            return before != State.closed
+        }
+        guard wasOpen else { return }
         if ownsPath, let path = address.path, !runtimeKeepsPaths { _ = worker.kernel.unlink(path) }
     }
 
@@ -80,8 +90,14 @@ final class Listener: FDHandler {
             var peer = SocketAddress()
             let accepted = worker.kernel.accept(fd, &peer)
             if accepted < 0 {
-                release(on: worker)
-                if !acceptFailed(-accepted, on: worker) { return }
+                if Listener.isExhaustion(-accepted) {
+                    release(on: worker)
+                    return exhausted(SystemError(code: -accepted), on: worker)
+                }
+                let goesOn = acceptFailed(-accepted, on: worker)
+                // Meanwhile the place was missing to others: who found none, and waits, is told.
+                connectionEnded(on: worker)
+                if !goesOn { return }
                 continue
             }
             runtime.start(accepted, from: peer, at: self, on: worker)
@@ -96,17 +112,23 @@ final class Listener: FDHandler {
             return false
         case ECONNABORTED, EINTR, EPROTO, EPERM:
             return true
-        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
-            runtime.acceptExhausted(self, SystemError(code: code), on: worker)
-            pause(on: worker)
-            // Nothing of ours may ever end while others hold the descriptors: look again after a while too.
-            let retry = ListenerRetry(self)
-            worker.schedule(retry, at: worker.now.adding(milliseconds: ListenerRetry.delayMilliseconds))
-            return false
         default:
             worker.cannot(fd, .read)
             return false
         }
+    }
+
+    private static func isExhaustion(_ code: Int32) -> Bool {
+        code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM
+    }
+
+    /// There is no descriptor or memory for a connection, whatever room the limits leave: waits until one has ended.
+    private func exhausted(_ error: SystemError, on worker: Worker) {
+        runtime.acceptExhausted(self, error, on: worker)
+        _ = stopListening(on: worker)
+        // Nothing of ours may ever end while others hold the descriptors: look again after a while too.
+        let retry = ListenerRetry(runtime)
+        worker.schedule(retry, at: worker.now.adding(milliseconds: ListenerRetry.delayMilliseconds))
     }
 
     /// Takes a place with the process, the frontend and the listener; all or none.
@@ -114,9 +136,7 @@ final class Listener: FDHandler {
         guard runtime.reserveConnection() else { return false }
         if frontend.reserve() {
             let limit = settings.maxconn ?? 0
-            let before = level.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
-            if limit == 0 || before < limit { return true }
-            level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+            if places.reserve(limit: limit == 0 ? .max : limit) { return true }
             frontend.leave()
         }
         runtime.leaveConnection()
@@ -124,7 +144,7 @@ final class Listener: FDHandler {
     }
 
     private func release(on worker: Worker) {
-        level.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        places.leave()
         frontend.leave()
         runtime.leaveConnection()
     }
@@ -133,13 +153,21 @@ final class Listener: FDHandler {
 
     /// Pauses at a limit, in every thread's poller, unless room has come meanwhile.
     private func pause(on worker: Worker) {
-        let (paused, _) = state.compareExchange(
-            expected: State.listening, desired: State.limited, ordering: .acquiringAndReleasing)
-        guard paused else { return }
-        runtime.listenerLimited()
-        worker.stop(fd, .read)
+        guard stopListening(on: worker) else { return }
         // A connection that ended before the state was set has resumed nobody: look once more.
         if hasRoom { resume(on: worker) }
+    }
+
+    /// Returns false if it was not listening.
+    private func stopListening(on worker: Worker) -> Bool {
+        gate.withLock { _ in
+            let (paused, _) = state.compareExchange(
+                expected: State.listening, desired: State.limited, ordering: .sequentiallyConsistent)
+            guard paused else { return false }
+            runtime.listenerLimited()
+            worker.stop(fd, .read)
+            return true
+        }
     }
 
     private var hasRoom: Bool {
@@ -151,15 +179,17 @@ final class Listener: FDHandler {
 
     /// Takes connections again if the limits allow it.
     func resumeIfRoom(on worker: Worker) {
-        if state.load(ordering: .acquiring) == State.limited && hasRoom { resume(on: worker) }
+        if state.load(ordering: .sequentiallyConsistent) == State.limited && hasRoom { resume(on: worker) }
     }
 
     fileprivate func resume(on worker: Worker) {
-        let (resumed, _) = state.compareExchange(
-            expected: State.limited, desired: State.listening, ordering: .acquiringAndReleasing)
-        guard resumed else { return }
-        runtime.listenerResumed()
-        worker.want(fd, .read)
+        gate.withLock { _ in
+            let (resumed, _) = state.compareExchange(
+                expected: State.limited, desired: State.listening, ordering: .sequentiallyConsistent)
+            guard resumed else { return }
+            runtime.listenerResumed()
+            worker.want(fd, .read)
+        }
     }
 
     /// A connection that came through here has ended.
@@ -169,22 +199,19 @@ final class Listener: FDHandler {
     }
 }
 
-/// Looks at a listener again some time after descriptors ran out. It keeps itself alive until then.
+/// Looks at the listeners again some time after descriptors ran out. The timer keeps it alive until then.
 private final class ListenerRetry: LoopTask {
     static let delayMilliseconds = 100
-    private let listener: Listener
-    private var keepAlive: ListenerRetry?
+    // SAFETY: the runtime holds the listeners, which outlive the workers.
+    private unowned(unsafe) let runtime: ProxyRuntime
 
-    init(_ listener: Listener) {
-        self.listener = listener
+    init(_ runtime: ProxyRuntime) {
+        unsafe self.runtime = runtime
         super.init()
-        keepAlive = self
     }
 
     override func run(on worker: Worker, _ reason: WakeReason) {
-        let current = keepAlive
-        keepAlive = nil
-        listener.resumeIfRoom(on: worker)
-        withExtendedLifetime(current) {}
+        // SAFETY: as above.
+        unsafe runtime.connectionEnded(on: worker)
     }
 }
