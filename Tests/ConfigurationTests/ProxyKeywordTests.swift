@@ -292,4 +292,23 @@ struct ProxyKeywordTests {
         let text = listen("use_backend pool", "use_backend pool if TRUE")
         #expect(messages(text) == ["8:5 warning: this 'use_backend' is never reached: line 7 has no condition"])
     }
+
+    @Test("a disabled proxy is not checked, and refers to nothing that is not there")
+    func disabled() throws {
+        let section = try proxy(
+            "listen l\n bind :80\n disabled\n default_backend nowhere\n use_backend nowhere if TRUE\n"
+                + " use_backend b\n server s 1.1.1.1\n server s 1.1.1.1\nbackend b\n")
+        #expect(section.settings.isDisabled && section.defaultBackend == nil)
+        #expect(section.useBackends.map(\.backend) == [1])
+    }
+
+    @Test("proto is h1, and HTTP's alone")
+    func protocols() throws {
+        #expect(try proxy(listen("bind :81 proto h1", "server s 1.1.1.1 proto h1", mode: "http")).binds.count == 2)
+        #expect(errors(listen("server s 1.1.1.1 proto h1")) == ["7:5 error: 'proto h1' cannot be used in 'mode tcp'"])
+        #expect(
+            errors(listen("bind :81 proto h2", mode: "http")) == [
+                "7:20 error: protocol 'h2' is known to HAProxy but not supported by this version of Martlet"
+            ])
+    }
 }

@@ -441,46 +441,92 @@ enum RecordedAgreement {
 
     /// Whole files.
     static let files = #"""
-        - foo
-        + defaults|mode http
-        - defaults x from y
-        + defaults x|defaults y from x|backend b from y
-        - defaults x|defaults x|backend b from x
-        - frontend
-        - backend a|backend a
-        + frontend a|backend a
-        - frontend a|frontend a
-        - listen a|backend a
-        - listen a|frontend a
-        - backend a/b
-        - backend a from b
-        - global x
-        + .if 1|.endif
-        - .if 1
-        - .endif
-        + .if 0|foo|.endif
-        - .if foo|.endif
-        + .if|foo|.endif
-        - .if 1|.else|.else|.endif
-        + .if 1|.elif 1|.else|.endif
-        - .if 0|.elif foo|.endif
-        + .if 1|.elif foo|.endif
-        - .foo
-        + .notice x
-        + .warning "x y"
+        +   backend b
+        + "back"end b
+        + "backend" b
         - .alert x
         + .diag x
-        + .if streq(a,a)|backend x|.endif
+        - .endif
+        - .foo
+        - .if 0|.elif foo|.endif
+        + .if 0|foo|.endif
+        - .if 1
+        + .if 1|.elif 1|.else|.endif
+        + .if 1|.elif foo|.endif
+        - .if 1|.else|.else|.endif
+        + .if 1|.endif
+        - .if foo|.endif
         + .if streq("a","a") && defined(PATH)|backend x|.endif
+        + .if streq(a,a)|backend x|.endif
         + .if version_atleast(2.4)|backend x|.else|foo|.endif
-        + backend a|server a 1.2.3.4|bind :80
+        + .if|foo|.endif
+        + .notice x
+        + .warning "x y"
+        + backend "b"|server 's' 1.2.3.4
+        - backend a from b
+        - backend a/b
         + backend a| option httplog
-        - defaults| acl a path /
-        + defaults d| acl a path /
-        - defaults| use_backend b
-        - defaults| bind :80
-        - frontend f|bind :18080|mode http|default_backend b|backend b|mode tcp
-        - frontend f|bind :18080|default_backend f
+        - backend a|backend a
+        - backend a|disabled|backend a
+        + backend a|disabled|server x 1.2.3.4|server x 1.2.3.5
+        - backend a|id 5|disabled|backend b|id 5
+        + backend a|server a 1.2.3.4|bind :80
+        - backend b x|server 's' 1.2.3.4
+        - backend b\ c
+        + backend b|  # comment|	server s 127.0.0.1	# x
+        + backend b|"server" s 127.0.0.1
         - backend b|id 5|backend c|id 5
+        + backend b|mode http|server x 127.0.0.1 proto h1
+        - backend b|no
+        - backend b|no balance roundrobin
+        - backend b|no server s 127.0.0.1
+        - backend b|server x 127.0.0.1 proto h1
+        + backend b|timeout server 0|timeout connect 0|server s 1.2.3.4
+        + defaults d| acl a path /
+        - defaults x from y
+        - defaults x|defaults x|backend b from x
+        + defaults x|defaults y from x|backend b from y
+        - defaults| acl a path /
+        - defaults| bind :80
+        - defaults| use_backend b
+        + defaults|mode http
+        + defaults|timeout client 1s|global|nbthread 2
+        - foo
+        - frontend
+        + frontend a|backend a
+        + frontend a|bind :18080|disabled|mode http|default_backend b|backend b|mode tcp
+        + frontend a|bind :18080|timeout client 1s|default_backend b|backend b|disabled
+        - frontend a|bind :18080|timeout client 1s|mode http|default_backend b|backend b|disabled
+        + frontend a|bind :18080|timeout client 1s|use_backend b|backend b|disabled
+        + frontend a|disabled|option httplog
+        - frontend a|frontend a
+        - frontend f|bind :18080|default_backend f
+        - frontend f|bind :18080|mode http|default_backend b|backend b|mode tcp
+        + frontend f|bind :18080|timeout client 0
+        + frontend f|bind :18080|timeout client 10|log 127.0.0.1 local0|option httplog|option tcplog|mode http
+        + frontend f|bind :18080|timeout client 10|log 127.0.0.1 local0|option tcplog
+        + frontend f|bind :18080|timeout client 10|log 127.0.0.1 local0|option tcplog|option httplog
+        + frontend f|bind :18080|timeout client 1s|option http-keep-alive|option httpclose|no option http-keep-alive
+        - global x
+        + global|nbthread 2|global|nbthread 3
+        - global|setenv A 5|backend b|server s$A 1.2.3.4|server "s$A" 1.2.3.4
+        - listen a|backend a
+        + listen a|bind :18080|disabled|default_backend nowhere
+        + listen a|bind :18080|disabled|use_backend nowhere if TRUE
+        - listen a|frontend a
+        - listen b|bind :18080 proto foo
+        + listen b|mode http|bind :18080 proto h1|timeout client 1s|timeout connect 1s|timeout server 1s
+        - listen l|bind :18080 id 1 ,:18082 
+        - listen l|bind :18080 id 1 |timeout client 1s|bind :18081 id 1
+        + listen l|bind :18080|timeout client 1s|acl TRUE src 1.1.1.1|use_backend x if TRUE|backend x
+        + listen l|bind :18080|timeout client 1s|acl a hdr(host)|use_backend x if a|backend x
+        + listen l|bind :18080|timeout client 1s|acl a src -f /dev/null|use_backend x if a|backend x
+        - listen l|bind :18080|timeout client 1s|acl a src 1.2.3.4 or 1.2.3.5
+        + listen l|bind :18080|timeout client 1s|bind :18081 id 1|bind :18082
+        + listen l|bind :18080|timeout client 1s|maxconn 0|backlog 0
+        + listen l|bind :18080|timeout client 1s|use_backend x if LOCALHOST HTTP_1.1 METH_GET|backend x
+        + listen l|bind :18080|timeout client 1s|use_backend x if { src 1.2.3.4 1.2.3.5 }|backend x
+        + listen l|bind :18080|timeout client 1s|use_backend x if { src 1.2.3.4 } { src 1.2.3.4 }|backend x
+        - listen l|bind :18080|timeout client 1s|use_backend x if { src 1.2.3.4 }{ src 1.2.3.4 }|backend x
         """#
 }

@@ -54,7 +54,9 @@ public enum BindParameters {
         text("name", "<name>", "Name of the listener, in statistics and messages") { $0.name = $1 },
         number("nice", -1_024...1_024, "Importance: below 0 is served sooner") { $0.nice = $1 },
         Parameter("proto", "<name>", values: 1, section: "5.1", "Protocol on the connection: h1") {
-            settings, call throws(SyntaxFailure) in try call.onlyHTTP1(0)
+            settings, call throws(SyntaxFailure) in
+            try call.onlyHTTP1(0)
+            settings.hasProtocol = true
         },
         Parameter("tcp-ut", "<delay>", values: 1, section: "5.1", "How long sent data may stay unacknowledged") {
             settings, call throws(SyntaxFailure) in settings.tcpUserTimeoutMilliseconds = try call.milliseconds(0)

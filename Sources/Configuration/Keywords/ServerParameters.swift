@@ -42,7 +42,9 @@ public enum ServerParameters {
             settings, call throws(SyntaxFailure) in settings.poolPurgeDelayMilliseconds = try call.milliseconds(0)
         },
         Parameter("proto", "<name>", values: 1, section: "5.2", "Protocol on the connection: h1") {
-            settings, call throws(SyntaxFailure) in try call.onlyHTTP1(0)
+            settings, call throws(SyntaxFailure) in
+            try call.onlyHTTP1(0)
+            settings.hasProtocol = true
         },
         Parameter(
             variable: "source", "<addr>[:<pl>[-<ph>]] [interface <name>]", section: "5.2",

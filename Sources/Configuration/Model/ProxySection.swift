@@ -24,6 +24,8 @@ public struct BindSettings: Sendable, Hashable {
     /// TCP maximum segment; a negative one is relative to what was announced.
     public var maximumSegmentSizeBytes: Int?
     public var transparent = false
+    /// `proto h1` was given: an error without HTTP.
+    var hasProtocol = false
     /// `stats socket` only.
     public var level = AccessLevel.operator
 
@@ -49,6 +51,8 @@ public struct ServerSettings: Sendable, Hashable {
     /// How a name is resolved at start (`init-addr`).
     public enum InitialAddress: Sendable, Hashable { case last, libc, none, ip(AddressSpec) }
 
+    /// `proto h1` was given: an error without HTTP.
+    var hasProtocol = false
     /// Given with `id`; `ServerLine.id` is the one to use.
     var id: Int?
     /// 0 to 256; 0: gets no new traffic.

@@ -12,7 +12,7 @@ extension Parser {
             resolveBackends(index, backends)
         }
         assignIdentifiers()
-        for proxy in tree.proxies { checkServers(proxy) }
+        for proxy in tree.proxies where !proxy.settings.isDisabled { checkServers(proxy) }
         checkBinds()
         for proxy in tree.proxies where !proxy.settings.isDisabled {
             if !areDefaultsBroken, !brokenSections.contains(proxy.range) { checkTimeouts(proxy) }
@@ -69,6 +69,7 @@ extension Parser {
     private func resolveBackends(_ index: Int, _ backends: [String: Int]) {
         let proxy = tree.proxies[index]
         guard proxy.kind.hasFrontend else { return }
+        if proxy.settings.isDisabled { return resolveDisabled(index, backends) }
         if let name = proxy.settings.defaultBackendName {
             tree.proxies[index].defaultBackend = backend(
                 name, among: backends, from: proxy, keyword: "default_backend", at: proxy.settings.defaultBackendRange)
@@ -90,6 +91,17 @@ extension Parser {
                     "this 'use_backend' is never reached: line \(proxy.useBackends[last].range.line) has no "
                         + "condition", at: rule.range)
             }
+        }
+    }
+
+    /// A disabled proxy is not checked: what leads nowhere is left out.
+    private func resolveDisabled(_ index: Int, _ backends: [String: Int]) {
+        tree.proxies[index].defaultBackend = tree.proxies[index].settings.defaultBackendName.flatMap { backends[$0] }
+        tree.proxies[index].useBackends = tree.proxies[index].useBackends.compactMap { rule in
+            guard let found = backends[rule.name] else { return nil }
+            var resolved = rule
+            resolved.backend = found
+            return resolved
         }
     }
 
@@ -232,6 +244,12 @@ extension Parser {
     private func checkModeDependent(_ proxy: ProxySection) {
         let settings = proxy.settings
         guard settings.mode == .tcp else { return }
+        let protocols =
+            proxy.binds.filter(\.settings.hasProtocol).map(\.range)
+            + proxy.servers.filter(\.settings.hasProtocol).map(\.range)
+        for range in protocols {
+            report(.error, "'proto h1' cannot be used in 'mode tcp'", at: range)
+        }
         if settings.forwardFor != nil {
             report(
                 .warning,
