@@ -28,6 +28,8 @@ public enum Limits {
     public static let spinsBeforeYield = 64
     /// Times that one event of a socket receives before other descriptors have their turn.
     public static let receivesPerTurn = 4
+    /// A chunk no longer than this is copied behind the one before it when that has room.
+    public static let copiedSendBytes = 4096
     /// How long a receive waits when there was no memory for it.
     public static let starvedRetryMilliseconds = 10
     /// Pieces that one call sends.

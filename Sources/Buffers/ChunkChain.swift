@@ -45,6 +45,22 @@ public struct ChunkChain: ~Copyable {
         chunkCount += 1
     }
 
+    /// Copies the chunk's bytes behind the last one's, if they are at most `limit` and its block has room that nobody
+    /// else refers to. Returns false, with nothing changed, otherwise.
+    public mutating func absorb(_ chunk: borrowing Chunk, upTo limit: Int) -> Bool {
+        if chunkCount == 0 || chunk.count > limit { return false }
+        // SAFETY: the slot holds a reference; the chunk made of it here gives it back by `detach`.
+        let place = slot(chunkCount - 1)
+        var last = unsafe Chunk(adopting: ring![place])
+        let fits = last.room >= chunk.count
+        if fits {
+            unsafe last.append(chunk.bytes)
+            byteCount += chunk.count
+        }
+        unsafe ring![place] = last.detach()
+        return fits
+    }
+
     private mutating func grow() {
         let newCapacity = capacity == 0 ? 4 : capacity * 2
         precondition(newCapacity <= 1 << 20, "a chain is bounded by its owner's credit")

@@ -47,7 +47,7 @@ public final class ProxyRuntime {
     /// The engine; there is one from `prepareEngine` on.
     public private(set) var group: WorkerGroup!
 
-    private let connectionLevel = Atomic<Int>(0)
+    private let places = Places()
     private let limitedListeners = Atomic<Int>(0)
     private let isDraining = Atomic<Bool>(false)
     private let reportedExhaustion = Atomic<UInt64>(0)
@@ -156,9 +156,9 @@ public final class ProxyRuntime {
         let client = LogAddress(peer, listenerID: listener.id)
         if frontend.logger.logsAtAccept { logAccept(fd, client, frontend, context) }
         if frontend.settings.mode == .http {
-            HTTPConnection(context: context, listener: listener, client: client).start(fd)
+            HTTPConnection(fd, context: context, listener: listener, client: client).start()
         } else {
-            TCPStream(context: context, listener: listener).start(fd, peer)
+            TCPStream(fd, context: context, listener: listener).start(from: peer)
         }
     }
 
@@ -172,31 +172,29 @@ public final class ProxyRuntime {
 
     /// Takes a place among the process's connections; false at `maxconn`.
     func reserveConnection() -> Bool {
-        let before = connectionLevel.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue
-        if before < maximumConnections {
-            statistics.connections.enter()
-            return true
-        }
-        connectionLevel.wrappingSubtract(1, ordering: .acquiringAndReleasing)
-        return false
+        guard places.reserve(limit: maximumConnections) else { return false }
+        statistics.connections.enter()
+        return true
     }
 
     func leaveConnection() {
-        connectionLevel.wrappingSubtract(1, ordering: .acquiringAndReleasing)
+        places.leave()
         statistics.connections.leave()
     }
 
-    var hasRoomForConnections: Bool { connectionLevel.load(ordering: .acquiring) < maximumConnections }
+    /// Connections now.
+    var currentConnections: Int { places.current }
+    var hasRoomForConnections: Bool { places.current < maximumConnections }
 
-    func listenerLimited() { limitedListeners.wrappingAdd(1, ordering: .acquiringAndReleasing) }
-    func listenerResumed() { limitedListeners.wrappingSubtract(1, ordering: .acquiringAndReleasing) }
+    func listenerLimited() { limitedListeners.wrappingAdd(1, ordering: .sequentiallyConsistent) }
+    func listenerResumed() { limitedListeners.wrappingSubtract(1, ordering: .sequentiallyConsistent) }
 
     /// A connection has ended: listeners that wait at a limit may go on; a drained process may end.
     func connectionEnded(on worker: Worker) {
-        if limitedListeners.load(ordering: .acquiring) > 0 {
+        if limitedListeners.load(ordering: .sequentiallyConsistent) > 0 {
             for listener in listeners { listener.resumeIfRoom(on: worker) }
         }
-        if isDraining.load(ordering: .acquiring) && connectionLevel.load(ordering: .acquiring) == 0 { group.stop() }
+        if isDraining.load(ordering: .sequentiallyConsistent) && places.current == 0 { group.stop() }
     }
 
     /// Descriptors or memory ran out at accept; said in the log at most once a second.
@@ -226,11 +224,11 @@ public final class ProxyRuntime {
 
     /// Closes the listeners, lets connections finish, then ends (`SIGUSR1`). On the thread of `worker`.
     public func drain(on worker: Worker) {
-        if isDraining.exchange(true, ordering: .acquiringAndReleasing) { return }
+        if isDraining.exchange(true, ordering: .sequentiallyConsistent) { return }
         for listener in listeners { listener.close(on: worker) }
         for frontend in frontends { event("Stopping frontend \(frontend.name) in 0 ms.") }
         for context in contexts { worker.post(DrainMessage(context), to: context.worker.index) }
-        if connectionLevel.load(ordering: .acquiring) == 0 { group.stop() }
+        if places.current == 0 { group.stop() }
     }
 
     /// Ends at once; on any thread.

@@ -19,7 +19,7 @@ public final class SocketTransport: Transport {
     private var reportsDrained = false
 
     /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
-    public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer) {
+    public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
         self.fd = fd
         self.state = .open
         super.init(worker: worker, consumer: consumer)
@@ -84,7 +84,7 @@ public final class SocketTransport: Transport {
                 return false
             }
         }
-        consumer.transportConnected(self)
+        tell { $0.transportConnected(self) }
         return state != .closed
     }
 
@@ -119,14 +119,17 @@ public final class SocketTransport: Transport {
                 let isEmpty = received < asked && !worker.reportedEvents(fd).contains(.hangup)
                 if isEmpty { worker.cannot(fd, .read) }
                 if credit == 0 { worker.stop(fd, .read) }
-                consumer.transport(self, received: chunk)
+                var received: Chunk? = consume chunk
+                tell { consumer in
+                    if let chunk = received.take() { consumer.transport(self, received: chunk) }
+                }
                 if state == .closed || isEmpty { return }
                 continue
             }
             if received == 0 {
                 credit = 0
                 worker.stop(fd, .read)
-                consumer.transportReceivedEnd(self)
+                tell { $0.transportReceivedEnd(self) }
                 return
             }
             let code = Int32(truncatingIfNeeded: -received)
@@ -156,7 +159,7 @@ public final class SocketTransport: Transport {
         credit = 0
         reportsDrained = false
         worker.stop(fd, [.read, .write])
-        consumer.transport(self, failed: error)
+        tell { $0.transport(self, failed: error) }
     }
 
     // MARK: Sending
@@ -224,7 +227,7 @@ public final class SocketTransport: Transport {
         if !queue.isEmpty { return }
         reportsDrained = false
         worker.stop(fd, .write)
-        consumer.transportDrained(self)
+        tell { $0.transportDrained(self) }
     }
 
     public override func finish() {

@@ -24,19 +24,19 @@ public enum FlushResult: Equatable, Sendable {
 /// - **Close is exact**: after `close` no callback comes.
 ///
 /// Thread-safety: a transport belongs to one worker, and is used on its thread.
+@safe
 open class Transport: FDHandler {
-    /// Who is told. Set before the first credit; may be changed on the owner's thread at any time between callbacks.
-    /// The consumer outlives its use of the transport: it closes the transport, or hands it on, before it goes.
-    public final var consumer: TransportConsumer {
+    /// Who is told. Set before the first credit (a connecting transport has it from the start); may be changed on the owner's thread at any time between callbacks.
+    /// The consumer outlives its use of the transport, and every callback of its own: calls do not keep it alive. It
+    /// closes the transport, or hands it on, before it goes, and goes in a later turn of the loop.
+    public final var consumer: TransportConsumer? {
         // SAFETY: the consumer outlives its use of the transport, as stated above.
-        get { unsafe consumerReference }
-        set { unsafe consumerReference = newValue }
+        get { unsafe consumerReference?.takeUnretainedValue() }
+        set { unsafe consumerReference = newValue.map { unsafe Unmanaged.passUnretained($0) } }
     }
-    private final unowned(unsafe) var consumerReference: TransportConsumer
+    private final var consumerReference: Unmanaged<TransportConsumer>?
     /// The worker that the transport belongs to.
-    // SAFETY: a worker outlives the transports of its thread.
-    public final var worker: Worker { unsafe workerReference }
-    private final unowned(unsafe) let workerReference: Worker
+    public final let worker: Worker
     /// Bytes that the consumer will still take.
     public final internal(set) var credit = 0
     /// Bytes queued and not yet accepted by the operating system.
@@ -55,10 +55,17 @@ open class Transport: FDHandler {
     /// Bytes accepted by the operating system so far.
     public final internal(set) var sentByteCount: UInt64 = 0
 
-    init(worker: Worker, consumer: TransportConsumer) {
-        unsafe consumerReference = consumer
-        unsafe workerReference = worker
+    init(worker: Worker, consumer: TransportConsumer?) {
+        unsafe consumerReference = consumer.map { unsafe Unmanaged.passUnretained($0) }
+        self.worker = worker
         super.init()
+    }
+
+    /// Calls the consumer, if there is one, without counting references.
+    @inline(__always)
+    final func tell(_ body: (TransportConsumer) -> Void) {
+        // SAFETY: the consumer outlives its use of the transport, and a call of its own: it is let go in a later turn.
+        unsafe consumerReference?._withUnsafeGuaranteedRef(body)
     }
 
     /// Whether the connection is established (a connecting transport queues what is sent).
@@ -70,7 +77,12 @@ open class Transport: FDHandler {
     open func receive(credit: Int) { fatalError("a transport receives") }
 
     /// Queues a chunk behind what was queued before.
-    public final func send(_ chunk: consuming Chunk) { queue.append(chunk) }
+    ///
+    /// A few bytes are copied behind what is queued when its block has room: that costs less than a piece of their own.
+    public final func send(_ chunk: consuming Chunk) {
+        if queue.absorb(chunk, upTo: Limits.copiedSendBytes) { return }
+        queue.append(chunk)
+    }
 
     /// Hands queued bytes to the operating system, as many as it accepts now.
     /// - Parameter more: more will follow at once, so a partial segment may wait.

@@ -119,8 +119,9 @@ public final class RuntimeAPI: LoopTask {
 
     func ended(_ session: CommandSession, on worker: Worker) {
         guard let index = sessions.firstIndex(where: { $0 === session }) else { return }
-        sessions.remove(at: index)
+        // In this order: the list may hold the last reference to the session, which is on the stack.
         ended.append(session)
+        sessions.remove(at: index)
         context?.statistics.runtimeSessions.leave()
         mustResume = true
         worker.wake(self)

@@ -12,10 +12,8 @@ import HTTP
 /// Thread-safety: its worker's thread only.
 final class HTTPConnection: TransportConsumer {
     let context: WorkerContext
-    private(set) var transport: SocketTransport!
-    // SAFETY: listeners live as long as the runtime, which outlives its connections.
-    private var listener: Listener { unsafe listenerReference }
-    private unowned(unsafe) let listenerReference: Listener
+    let transport: SocketTransport
+    private let listener: Listener
     var frontend: Frontend { listener.frontend }
 
     /// The client's address, compact.
@@ -33,9 +31,11 @@ final class HTTPConnection: TransportConsumer {
     /// A server connection that no other client may use (`http-reuse never`).
     var ownServer: ServerConnection?
 
-    init(context: WorkerContext, listener: Listener, client: LogAddress) {
+    /// Takes over an accepted socket; `start` begins.
+    init(_ fd: Int32, context: WorkerContext, listener: Listener, client: LogAddress) {
         self.context = context
-        unsafe listenerReference = listener
+        self.listener = listener
+        transport = SocketTransport(accepted: fd, worker: context.worker)
         self.client = client
         super.init()
     }
@@ -51,10 +51,9 @@ final class HTTPConnection: TransportConsumer {
         }
     }()
 
-    /// Starts with an accepted socket.
-    func start(_ fd: Int32) {
+    func start() {
         slot = Int32(truncatingIfNeeded: context.adopt(self))
-        transport = SocketTransport(accepted: fd, worker: worker, consumer: self)
+        transport.consumer = self
         acceptDateMicroseconds = worker.wallClockMicroseconds
         idleSince = worker.now
         let timeouts = frontend.settings.timeouts

@@ -55,6 +55,9 @@ extension HTTPExchange {
 
     /// The head is whole: what it asks for, and where it goes.
     private func requestParsed(_ headLength: Int) {
+        // Locals, here and below: each reading of a variable that refers to an object would count a reference.
+        let frontend = self.frontend!
+        let client = self.client!
         record.requestMilliseconds = elapsed(since: requestStart)
         if frontend.logger.wantsRequestLine { captureRequestLine() }
         directives = request.connectionDirectives
@@ -67,16 +70,13 @@ extension HTTPExchange {
         keepsClient = directives.contains(.persistent) && !request.isFramingDoubtful && connectionMode != .close
         clientDeadline = .never
         state = .server
-        var facts = RuleFacts(
-            source: client.client.socketAddress, transport: client.transport, worker: worker, request: request)
-        guard let chosen = frontend.backend(for: &facts) else {
-            return respond(503, .server, .connect)
-        }
+        guard let chosen = chooseBackend(frontend, client) else { return respond(503, .server, .connect) }
         enter(chosen)
+        aborts = frontend.settings.options.union(chosen.settings.options).contains(.abortOnClose)
         chosen.counters.add(.requests, on: worker.index)
         connectionMode = max(connectionMode, chosen.settings.httpConnectionMode)
         if connectionMode == .close { keepsClient = false }
-        prepareHead(chosen)
+        prepareHead(frontend, chosen)
         if !requestBody.isDone {
             client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
             touchClient()
@@ -85,6 +85,13 @@ extension HTTPExchange {
         }
         requestServer()
         if state != .spare { arm() }
+    }
+
+    private func chooseBackend(_ frontend: Frontend, _ client: HTTPConnection) -> Backend? {
+        if frontend.rules.isEmpty { return frontend.defaultBackend }
+        var facts = RuleFacts(
+            source: client.client.socketAddress, transport: client.transport, worker: worker, request: request)
+        return frontend.backend(for: &facts)
     }
 
     /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far as
@@ -98,10 +105,6 @@ extension HTTPExchange {
         case .some(let chunk): return max(0, context.bufferBytes - chunk.count)
         case .none: return context.bufferBytes
         }
-    }
-
-    var aborts: Bool {
-        frontend.settings.options.contains(.abortOnClose) || backend?.settings.options.contains(.abortOnClose) == true
     }
 
     /// Cuts what follows the head off: body, or the next request.
@@ -141,7 +144,7 @@ extension HTTPExchange {
     }
 
     /// Edits the head as the connection and the options ask.
-    private func prepareHead(_ backend: Backend) {
+    private func prepareHead(_ frontend: Frontend, _ backend: Backend) {
         if directives.rawValue & ~ConnectionDirectives.persistent.rawValue != 0 || request.has(.keepAlive)
             || request.has(.te) || request.has(.proxyConnection) || request.has(.upgrade)
         {
@@ -150,10 +153,12 @@ extension HTTPExchange {
         guard let option = backend.settings.forwardFor ?? frontend.settings.forwardFor else { return }
         let address = client.client.socketAddress
         if let except = option.except, address.isIn(except) { return }
-        let name = Array(option.header.utf8)
-        if option.ifNone && request.firstIndex(named: name.span) != nil { return }
+        var header = option.header
+        header.makeContiguousUTF8()
+        let name = header.utf8.span
+        if option.ifNone && request.firstIndex(named: name) != nil { return }
         let text = client.addressText
-        if !text.isEmpty { _ = request.add(name: name.span, value: text.span) }
+        if !text.isEmpty { _ = request.add(name: name, value: text.span) }
     }
 
     // MARK: The body
@@ -262,6 +267,7 @@ extension HTTPExchange {
     // MARK: The server
 
     func assigned(_ server: Server) {
+        let client = self.client!
         if let own = client.ownServer {
             client.ownServer = nil
             if own.server === server {
@@ -269,16 +275,14 @@ extension HTTPExchange {
             }
             own.transport.close()
         }
-        if mayReuse(server), let idle = server.idle[worker.index].take(on: worker) { return use(idle) }
+        if mayReuse(server, client.requestCount == 1), let idle = server.idle[worker.index].take(on: worker) { return use(idle) }
         openConnection(to: server)
     }
 
     /// Whether an idle connection may carry this request (manual, section 4.2, `http-reuse`).
-    private func mayReuse(_ server: Server) -> Bool {
-        guard let settings = backend?.settings else { return false }
-        let isFirst = client.requestCount == 1
-        switch settings.httpReuse {
-        case .never: return false
+    private func mayReuse(_ server: Server, _ isFirst: Bool) -> Bool {
+        switch backend?.settings.httpReuse {
+        case .none, .never: return false
         case .safe: return !isFirst
         case .aggressive: return !isFirst || server.idle[worker.index].newestWasReused
         case .always: return true
@@ -316,23 +320,15 @@ extension HTTPExchange {
             into: chunk.freeBytes)
         guard let written else { return respond(400, .proxy, .request) }
         chunk.extend(by: written)
-        if upload.chunkCount == 1 && upload.byteCount <= min(chunk.room, HTTPExchange.copiedBodyBytes),
-            let body = upload.popFirst()
-        {
-            // SAFETY: the bytes are copied while the body's chunk lives.
-            _ = unsafe chunk.append(body.bytes)
-        }
-        used.transport.send(chunk)
-        while let body = upload.popFirst() { used.transport.send(body) }
-        if case .failed = used.transport.flush() { return serverFailed() }
-        used.transport.receive(credit: context.windowBytes)
+        let transport = used.transport
+        transport.send(chunk)
+        while let body = upload.popFirst() { transport.send(body) }
+        if case .failed = transport.flush() { return serverFailed() }
+        transport.receive(credit: context.windowBytes)
         serverDeadline = deadline(backend.settings.timeouts.serverMilliseconds)
         if !requestBody.isDone {
-            client.transport.receive(credit: max(0, context.windowBytes - used.transport.queuedByteCount))
+            client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
         }
         arm()
     }
-
-    /// A body no longer than this is copied behind its head, which costs less than a second vector.
-    static let copiedBodyBytes = 4096
 }

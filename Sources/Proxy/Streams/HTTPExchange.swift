@@ -70,6 +70,8 @@ final class HTTPExchange: ProxiedStream {
     }
 
     var client: HTTPConnection!
+    /// The identity of the client's transport, to tell it from the server's.
+    private var clientTransportID: ObjectIdentifier?
     var state = State.spare
     let request: MessageHead
     let response: MessageHead
@@ -98,6 +100,8 @@ final class HTTPExchange: ProxiedStream {
     /// Whether any byte of the response has been sent to the client.
     var hasResponded = false
     var isUpgrade = false
+    /// `option abortonclose` of the frontend or the backend.
+    var aborts = false
     var isLogged = false
     var clientEnded = false, serverEnded = false
     var clientFinished = false, serverFinished = false
@@ -131,7 +135,9 @@ final class HTTPExchange: ProxiedStream {
     /// Prepares for a request on the connection.
     func attach(to connection: HTTPConnection) {
         client = connection
-        frontend = connection.frontend
+        clientTransportID = ObjectIdentifier(connection.transport)
+        let frontend = connection.frontend
+        self.frontend = frontend
         state = .requestHead
         acceptTicks = connection.idleSince
         requestStart = worker.now
@@ -146,6 +152,7 @@ final class HTTPExchange: ProxiedStream {
 
     /// The first bytes of the request.
     func begin(with chunk: consuming Chunk) {
+        let frontend = self.frontend!
         let timeouts = frontend.settings.timeouts
         clientDeadline = deadline(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
         context.statistics.requests.add()
@@ -225,6 +232,7 @@ final class HTTPExchange: ProxiedStream {
         worker.cancel(self)
         state = .spare
         client = nil
+        clientTransportID = nil
         _ = requestChunk.take()
         _ = replay.take()
         _ = responseChunk.take()
@@ -250,27 +258,29 @@ final class HTTPExchange: ProxiedStream {
 
     // MARK: Transports
 
+    private func isClient(_ transport: Transport) -> Bool { ObjectIdentifier(transport) == clientTransportID }
+
     override func transport(_ transport: Transport, received chunk: consuming Chunk) {
         if state == .spare { return }
-        if transport === client.transport { return receivedFromClient(chunk) }
+        if isClient(transport) { return receivedFromClient(chunk) }
         receivedFromServer(chunk)
     }
 
     override func transportReceivedEnd(_ transport: Transport) {
         if state == .spare { return }
-        if transport === client.transport { clientReceivedEnd() } else { serverReceivedEnd() }
+        if isClient(transport) { clientReceivedEnd() } else { serverReceivedEnd() }
     }
 
     override func transport(_ transport: Transport, failed error: SystemError) {
         if state == .spare { return }
-        if transport === client.transport { return clientFailed() }
+        if isClient(transport) { return clientFailed() }
         if serverPhase == .connecting { return connectFailed(error) }
         serverFailed()
     }
 
     override func transportDrained(_ transport: Transport) {
         if state == .spare { return }
-        if transport === client.transport { clientDrained() } else { serverDrained() }
+        if isClient(transport) { clientDrained() } else { serverDrained() }
     }
 
     /// What the exchange was doing, for the log, when the client left.

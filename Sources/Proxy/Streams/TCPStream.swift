@@ -10,10 +10,8 @@ import Engine
 ///
 /// Thread-safety: its worker's thread only.
 final class TCPStream: ProxiedStream {
-    private var client: SocketTransport!
-    // SAFETY: listeners live as long as the runtime, which outlives its streams.
-    private var listener: Listener { unsafe listenerReference }
-    private unowned(unsafe) let listenerReference: Listener
+    private let client: SocketTransport
+    private let listener: Listener
     /// What the client sent before there was a connection to send it on.
     private var early = ChunkChain()
     /// The peer has ended its side.
@@ -25,17 +23,19 @@ final class TCPStream: ProxiedStream {
 
     override var clientTransport: SocketTransport? { client }
 
-    init(context: WorkerContext, listener: Listener) {
-        unsafe listenerReference = listener
+    /// Takes over an accepted socket; `start` begins.
+    init(_ fd: Int32, context: WorkerContext, listener: Listener) {
+        self.listener = listener
+        client = SocketTransport(accepted: fd, worker: context.worker)
         super.init(context: context)
         frontend = listener.frontend
     }
 
     /// Starts with an accepted socket.
-    func start(_ fd: Int32, _ address: SocketAddress) {
+    func start(from address: SocketAddress) {
         slot = context.adopt(self)
         acceptTicks = worker.now
-        client = SocketTransport(accepted: fd, worker: worker, consumer: self)
+        client.consumer = self
         record.client = LogAddress(address, listenerID: listener.id)
         record.acceptDateMicroseconds = worker.wallClockMicroseconds
         record.requestDateMicroseconds = worker.wallClockMicroseconds
