@@ -119,3 +119,13 @@ enum Rig {
         return true
     }
 }
+
+extension Worker {
+    /// One turn that does not wait, because a task is always queued.
+    func turnOnce() {
+        let restless = Job { job, worker, _ in worker.wake(job) }
+        wake(restless)
+        turn()
+        cancel(restless)
+    }
+}
