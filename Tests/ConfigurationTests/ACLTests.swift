@@ -117,7 +117,8 @@ struct ACLTests {
             ),
             (
                 "x path,lower /",
-                "7:15 error: the converter after 'path' is known to HAProxy but not supported by this version of Martlet"
+                "7:15 error: the converter after 'path' is known to HAProxy but not supported by this "
+                    + "version of Martlet"
             ),
             ("x hdr foo", "7:11 error: 'hdr' expects the name of a field (write hdr(host))"),
             (
@@ -129,7 +130,8 @@ struct ACLTests {
             ("x path(y) /", "7:11 error: 'path' takes no argument"),
             (
                 "x path -m foo /",
-                "7:19 error: unknown matching method 'foo' (there are found, bool, int, ip, str, beg, end, sub, dir, dom, len)"
+                "7:19 error: unknown matching method 'foo' (there are found, bool, int, ip, str, beg, "
+                    + "end, sub, dir, dom, len)"
             ),
             (
                 "x path -m reg ^/",
@@ -137,7 +139,8 @@ struct ACLTests {
             ),
             (
                 "x src -m str 1.2.3.4",
-                "7:18 error: matching method 'str' cannot be used with 'src', which yields an ip (here there are ip, found)"
+                "7:18 error: matching method 'str' cannot be used with 'src', which yields an ip "
+                    + "(here there are ip, found)"
             ),
             ("x path -q /", "7:16 error: unknown ACL flag '-q' (write '--' before a pattern that starts with '-')"),
             (
@@ -151,18 +154,21 @@ struct ACLTests {
             ("x path -f /dev/null -m beg", "7:29 error: '-m' must stand before files and patterns"),
             (
                 "x src 10.0.0.300",
-                "7:15 error: '10.0.0.300' is no valid IPv4 or IPv6 address or network (write an address, or a network such as 10.0.0.0/8; host names are not resolved here)"
+                "7:15 error: '10.0.0.300' is no valid IPv4 or IPv6 address or network (write an "
+                    + "address, or a network such as 10.0.0.0/8; host names are not resolved here)"
             ),
             ("x dst_port 90:80", "7:20 error: '90:80' is no valid range: it ends before it starts"),
             (
                 "x dst_port eighty",
-                "7:20 error: 'eighty' is no integer and no range (write a number, a range such as 1024:65535, or an operator: eq, ge, gt, le, lt)"
+                "7:20 error: 'eighty' is no integer and no range (write a number, a range such as "
+                    + "1024:65535, or an operator: eq, ge, gt, le, lt)"
             ),
             ("x dst_port gt", "7:20 error: missing number after the operator 'gt'"),
             ("x dst_port gt 1:5", "7:23 error: the operator 'gt' cannot be used with a range"),
             (
                 "x path",
-                "7:11 warning: no pattern to match 'path' against: this ACL never matches (use '-m found' to test for existence, or '--' to say that this is meant)"
+                "7:11 warning: no pattern to match 'path' against: this ACL never matches (use '-m "
+                    + "found' to test for existence, or '--' to say that this is meant)"
             ),
             ("x path -m found /", "7:25 warning: patterns are ignored by '-m found'"),
         ])
@@ -181,7 +187,8 @@ struct ACLTests {
             ("pool if METH_PSOT", "8:25 error: no such ACL: 'METH_PSOT' (did you mean 'METH_POST'?)"),
             (
                 "test if HTTP_URL_STAR",
-                "8:25 error: predefined ACL 'HTTP_URL_STAR' is known to HAProxy but not supported by this version of Martlet"
+                "8:25 error: predefined ACL 'HTTP_URL_STAR' is known to HAProxy but not supported by "
+                    + "this version of Martlet"
             ),
             (
                 "test if { path /",

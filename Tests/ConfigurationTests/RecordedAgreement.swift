@@ -135,7 +135,6 @@ enum RecordedAgreement {
         + server s 127.0.0.1 init-addr 1.2.3.4
         + server s 127.0.0.1 pool-max-conn -1
         - server s 127.0.0.1 pool-max-conn -2
-        + server s 127.0.0.1 pool-low-conn 5
         + server s 127.0.0.1 pool-purge-delay 5s
         - server s 127.0.0.1 pool-purge-delay x
         + server s 127.0.0.1 max-reuse -1
@@ -304,12 +303,7 @@ enum RecordedAgreement {
         + option tcp-smart-connect
         + option independent-streams
         + option allbackups
-        + option prefer-last-server
-        + option http-no-delay
-        + option http-pretend-keepalive
-        + option idle-close-on-response
         + option http-ignore-probes
-        + option accept-invalid-http-request
         + option logasap
         + "maxconn" 5
         + max"conn" 5
@@ -339,10 +333,7 @@ enum RecordedAgreement {
         + acl a path /
         - use_backend t if { path / }
         - use_backend t if { src 10.0.0.1 }
-        + option accept-invalid-http-request
-        + option http-no-delay
         + option dontlognull
-        + option prefer-last-server
         """#
 
     /// Lines in `global`.

@@ -78,7 +78,8 @@ struct SectionTests {
             ("listen\n", "1:1 error: section 'listen' expects a name"),
             (
                 "backend a/b\n",
-                "1:10 error: character '/' is not permitted in the name 'a/b' (names are made of letters, digits, '-', '_', '.' and ':')"
+                "1:10 error: character '/' is not permitted in the name 'a/b' (names are made of "
+                    + "letters, digits, '-', '_', '.' and ':')"
             ),
             (
                 "backend a b\n",
@@ -106,7 +107,8 @@ struct SectionTests {
             ("bakend a\n", "1:1 error: unknown keyword 'bakend' outside of a section (did you mean 'backend'?)"),
             (
                 "mode http\nfoo\n",
-                "1:1 error: unknown keyword 'mode' outside of a section (a file starts with a section such as 'global' or 'defaults')"
+                "1:1 error: unknown keyword 'mode' outside of a section (a file starts with a section "
+                    + "such as 'global' or 'defaults')"
             ),
         ])
     func wrongHeads(text: String, expected: String) {
@@ -117,7 +119,8 @@ struct SectionTests {
     func mixedUses() {
         #expect(
             messages("defaults a\nbackend b from a\nbackend c\n") == [
-                "2:1 warning: 'defaults' section 'a' is named here, and used without a name on line 3 (name the 'defaults' of every section, or of none)"
+                "2:1 warning: 'defaults' section 'a' is named here, and used without a name on line 3 "
+                    + "(name the 'defaults' of every section, or of none)"
             ])
     }
 

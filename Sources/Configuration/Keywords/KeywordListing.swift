@@ -1,5 +1,5 @@
-/// `-dK`: lists what the tables hold, in HAProxy's layout (management manual, chapter 3), so that a `diff` shows what is
-/// there and what is not.
+/// `-dK`: lists what the tables hold, in HAProxy's layout (management manual, chapter 3), so that a `diff` shows what
+/// is there and what is not.
 public enum KeywordListing {
     /// One class of keywords.
     public struct Class: Sendable {

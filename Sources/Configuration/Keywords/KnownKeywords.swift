@@ -1,7 +1,7 @@
 /// Names that HAProxy's manual lists, so that a message can tell "not supported yet" from "unknown".
 ///
-/// Taken from the manual (chapters 3, 4, 5 and 7) and from `haproxy -dKall`. Those that Martlet supports stand here too:
-/// the tables of keywords are asked first. Words of a name are joined by '|'.
+/// Taken from the manual (chapters 3, 4, 5 and 7) and from `haproxy -dKall`. Those that Martlet supports stand here
+/// too: the tables of keywords are asked first. Words of a name are joined by '|'.
 enum KnownKeywords {
     private static func words(_ text: String) -> Set<String> {
         Set(text.split(whereSeparator: \.isWhitespace).map { String($0.split(separator: "|").joined(separator: " ")) })

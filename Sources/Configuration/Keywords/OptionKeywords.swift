@@ -29,23 +29,11 @@ enum OptionKeywords {
 
     /// The bits that mean nothing without HTTP, by the name of their keyword.
     static let httpFlags: [String: ProxyOptions] = [
-        "option accept-invalid-http-request": .acceptInvalidHTTPRequest,
-        "option accept-invalid-http-response": .acceptInvalidHTTPResponse,
-        "option http-ignore-probes": .httpIgnoreProbes,
-        "option http-no-delay": .httpNoDelay,
-        "option http-pretend-keepalive": .httpPretendKeepalive,
-        "option idle-close-on-response": .idleCloseOnResponse,
-        "option prefer-last-server": .preferLastServer,
+        "option http-ignore-probes": .httpIgnoreProbes
     ]
 
     static let table: [Keyword] = [
         flag("abortonclose", .serverSide, .abortOnClose, "Gives up a queued request when the client leaves"),
-        flag(
-            "accept-invalid-http-request", .clientSide, .acceptInvalidHTTPRequest, http: true,
-            "Relaxes the parsing of requests"),
-        flag(
-            "accept-invalid-http-response", .serverSide, .acceptInvalidHTTPResponse, http: true,
-            "Relaxes the parsing of responses"),
         flag("allbackups", .serverSide, .allBackups, "Uses all backup servers at once"),
         flag("clitcpka", .clientSide, .clientKeepAlives, "TCP keep-alives to clients"),
         flag("dontlog-normal", .clientSide, .dontLogNormal, "Logs only what went wrong"),
@@ -59,10 +47,6 @@ enum OptionKeywords {
             "http-ignore-probes", .clientSide, .httpIgnoreProbes, http: true,
             "No log and no answer for empty connections"),
         mode("http-keep-alive", .keepAlive, "Keeps connections on both sides"),
-        flag("http-no-delay", .everyProxy, .httpNoDelay, http: true, "Never waits to fill a segment"),
-        flag(
-            "http-pretend-keepalive", .serverSide, .httpPretendKeepalive, http: true,
-            "Does not announce the close to servers"),
         mode("http-server-close", .serverClose, "Closes the server's connection after a response"),
         mode("httpclose", .close, "Closes both connections after a response"),
         Keyword("option httplog", .clientSide, "[ clf ]", count: 0...1, http: true, "Logs requests in the HTTP format")
@@ -72,15 +56,10 @@ enum OptionKeywords {
             parser.draft.settings.logFormat = call.count == 0 ? .http : .httpCLF
             parser.draft.settings.logFormatRange = call.statement.range
         },
-        flag(
-            "idle-close-on-response", .clientSide, .idleCloseOnResponse, http: true,
-            "Answers once more on an idle connection before a soft stop closes it"),
         flag("independent-streams", .everyProxy, .independentStreams, "Writing does not refresh the read timeout"),
         flag("log-separate-errors", .clientSide, .logSeparateErrors, "Raises the level of lines about errors"),
         flag("logasap", .clientSide, .logAsap, "Logs as soon as the response starts"),
         flag("nolinger", .everyProxy, .noLinger, "Resets connections instead of closing them"),
-        flag(
-            "prefer-last-server", .serverSide, .preferLastServer, http: true, "Stays with the server of the connection"),
         Keyword(
             "option redispatch", .serverSide, "[<interval>]", count: 0...1, negatable: true,
             "Lets retries go to another server"

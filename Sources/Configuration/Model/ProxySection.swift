@@ -68,8 +68,6 @@ public struct ServerSettings: Sendable, Hashable {
     public var tcpUserTimeoutMilliseconds: Int?
     /// Idle connections kept at most; -1: no limit; 0: none.
     public var poolMaxConn = -1
-    /// Idle connections that a thread keeps before others may take them.
-    public var poolLowConn = 0
     public var poolPurgeDelayMilliseconds = 5_000
     /// Requests that one connection may serve; -1: no limit.
     public var maxReuse = -1

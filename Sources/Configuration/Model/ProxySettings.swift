@@ -49,16 +49,10 @@ public struct ProxyOptions: OptionSet, Sendable, Hashable {
     public static let logAsap = ProxyOptions(rawValue: 1 << 7)
     public static let logSeparateErrors = ProxyOptions(rawValue: 1 << 8)
     public static let httpIgnoreProbes = ProxyOptions(rawValue: 1 << 9)
-    public static let httpNoDelay = ProxyOptions(rawValue: 1 << 10)
     /// `option nolinger`, for the client side.
     public static let noLinger = ProxyOptions(rawValue: 1 << 11)
-    public static let acceptInvalidHTTPRequest = ProxyOptions(rawValue: 1 << 12)
-    public static let acceptInvalidHTTPResponse = ProxyOptions(rawValue: 1 << 13)
     public static let allBackups = ProxyOptions(rawValue: 1 << 14)
-    public static let preferLastServer = ProxyOptions(rawValue: 1 << 15)
     public static let independentStreams = ProxyOptions(rawValue: 1 << 16)
-    public static let idleCloseOnResponse = ProxyOptions(rawValue: 1 << 17)
-    public static let httpPretendKeepalive = ProxyOptions(rawValue: 1 << 18)
 }
 
 /// TCP keep-alive tuning of one side; nil: the system's value. Counts and seconds.
