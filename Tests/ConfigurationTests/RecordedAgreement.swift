@@ -290,7 +290,6 @@ enum RecordedAgreement {
         + acl a src -n 10.0.0.1
         + acl a path -m len 3:5
         + acl a path -m str /
-        + acl a hdr(x) -m ip 10.0.0.0/8
         + acl a hdr(x) -m int 5
         + acl a src -m found
         - acl a path_sub a|acl a path_dir b|use_backend t if a

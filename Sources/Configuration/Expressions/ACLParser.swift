@@ -177,6 +177,9 @@ struct ACLParser {
                 help: Suggestions.help(for: name, among: MatchMethod.allCases.map(\.rawValue))
                     ?? "there are " + MatchMethod.allCases.map(\.rawValue).joined(separator: ", "))
         }
+        if match == .ip, keyword.type == .string {
+            throw .unsupported("matching method 'ip' on a string", at: statement.range(index))
+        }
         guard allowed.contains(match) else {
             throw SyntaxFailure(
                 "matching method '\(name)' cannot be used with '\(keyword.name)', which yields "

@@ -71,7 +71,7 @@ public enum FetchTable {
         case .boolean: return [.boolean, .found]
         case .integer: return [.integer, .boolean, .found]
         case .ip: return [.ip, .found]
-        case .string: return text + [.integer, .ip, .found]
+        case .string: return text + [.integer, .found]
         case .method: return text + [.found]
         }
     }
