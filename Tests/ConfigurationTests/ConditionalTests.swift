@@ -83,6 +83,12 @@ struct ConditionalTests {
         #expect(messages(".if 0\n  \"unclosed\n nonsense\n .if foo(\n .endif\n.endif\n") == [])
     }
 
+    @Test("a block whose condition cannot be read is skipped as a whole")
+    func unreadableBlocks() {
+        #expect(messages(".if foo\n nonsense\n.else\n nonsense\n.endif\n").count == 1)
+        #expect(messages(".if 0\n.elif foo\n nonsense\n.else\n nonsense\n.endif\n").count == 1)
+    }
+
     @Test("diag messages have a level of their own")
     func diag() {
         #expect(load(".diag \"replace this\"\n").diagnostics.map(\.severity) == [.diag])

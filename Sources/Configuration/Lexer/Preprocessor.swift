@@ -26,8 +26,16 @@ struct ConditionalStack {
     /// Whether an `.elif` or `.else` at this point is worth evaluating.
     var isWaiting: Bool { levels.last?.branch == .waiting }
 
-    mutating func open(_ value: Bool, at range: SourceRange) {
-        levels.append(Level(branch: !isActive ? .done : value ? .taken : .waiting, range: range))
+    /// - Parameter value: nil when the condition cannot be read: then no branch of the block is.
+    mutating func open(_ value: Bool?, at range: SourceRange) {
+        guard isActive, let value else { return levels.append(Level(branch: .done, range: range)) }
+        levels.append(Level(branch: value ? .taken : .waiting, range: range))
+    }
+
+    /// The condition of an `.elif` cannot be read: no branch from here on is.
+    mutating func abandon() {
+        guard let last = levels.indices.last else { return }
+        levels[last].branch = .done
     }
 
     /// - Returns: false when there is nothing to continue.

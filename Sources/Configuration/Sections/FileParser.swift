@@ -99,7 +99,8 @@ struct FileParser {
         } catch {
             parser.report(error)
             // The block is skipped, and its '.endif' finds its '.if'.
-            if name == ".if" { conditionals.open(false, at: statement.range) }
+            if name == ".if" { conditionals.open(nil, at: statement.range) }
+            if name == ".elif" { conditionals.abandon() }
         }
     }
 
