@@ -19,6 +19,15 @@ final class TCPStream: ProxiedStream {
     /// We have passed that on to the other peer.
     private var clientFinished = false, serverFinished = false
     private var isOver = false
+    /// The server's transport while both ways are open.
+    private var relay: SocketTransport?
+
+    /// What data from one side renews: the waits for both, as a rule. nil: that wait is not renewed, or has no limit.
+    private struct Renewal {
+        var clientMilliseconds: Int?
+        var serverMilliseconds: Int?
+    }
+    private var renewals = (client: Renewal(), server: Renewal())
     private var slot = 0
 
     override var clientTransport: SocketTransport? { client }
@@ -123,6 +132,19 @@ final class TCPStream: ProxiedStream {
         touchClient()
         touchServer()
         flush(transport)
+        if !isOver && !clientEnded { startRelay(transport) }
+    }
+
+    /// Both ways are open: works out once what each piece of data renews.
+    private func startRelay(_ server: SocketTransport) {
+        relay = server
+        let tunnel = tunnelMilliseconds
+        let client = tunnel ?? frontend.settings.timeouts.clientMilliseconds
+        let wait = tunnel ?? backend?.settings.timeouts.serverMilliseconds
+        let clientAlone = frontend.settings.options.contains(.independentStreams)
+        let serverAlone = backend?.settings.options.contains(.independentStreams) == true
+        renewals.client = Renewal(clientMilliseconds: client, serverMilliseconds: serverAlone ? nil : wait)
+        renewals.server = Renewal(clientMilliseconds: clientAlone ? nil : client, serverMilliseconds: wait)
     }
 
     override func serverUnavailable(_ failure: ServerFailure) {
@@ -137,11 +159,19 @@ final class TCPStream: ProxiedStream {
     // MARK: Transports
 
     override func transport(_ transport: Transport, received chunk: consuming Chunk) {
+        if let server = relay {
+            if transport === client {
+                record.bytesUploaded &+= UInt64(chunk.count)
+                return pass(chunk, from: client, to: server, renewals.client)
+            }
+            record.bytesRead &+= UInt64(chunk.count)
+            return pass(chunk, from: server, to: client, renewals.server)
+        }
         if transport === client {
             record.bytesUploaded &+= UInt64(chunk.count)
             touch(client: true)
             guard serverPhase == .connected, let target = connection?.transport else {
-                early.append(chunk)
+                if !early.absorb(chunk, upTo: Limits.copiedSendBytes) { early.append(chunk) }
                 client.receive(credit: max(0, window - early.byteCount))
                 return
             }
@@ -152,6 +182,22 @@ final class TCPStream: ProxiedStream {
             touch(client: false)
             client.send(chunk)
             flush(client)
+        }
+    }
+
+    /// The common case, both ways open: bytes go straight through.
+    private func pass(
+        _ chunk: consuming Chunk, from source: SocketTransport, to target: SocketTransport, _ renewal: Renewal
+    ) {
+        let now = worker.now
+        if let limit = renewal.clientMilliseconds { clientDeadline = now.adding(milliseconds: limit) }
+        if let limit = renewal.serverMilliseconds { serverDeadline = now.adding(milliseconds: limit) }
+        arm()
+        target.send(chunk)
+        switch target.flush() {
+        case .done: source.receive(credit: window)
+        case .pending: source.receive(credit: max(0, window - target.queuedByteCount))
+        case .failed(let error): transport(target, failed: error)
         }
     }
 
@@ -178,6 +224,7 @@ final class TCPStream: ProxiedStream {
     }
 
     override func transportReceivedEnd(_ transport: Transport) {
+        relay = nil
         if transport === client {
             clientEnded = true
             if serverPhase != .connected && aborts { return end(.client, currentPhase) }
@@ -224,6 +271,7 @@ final class TCPStream: ProxiedStream {
     private func end(_ cause: TerminationCause, _ phase: TerminationPhase) {
         if isOver { return }
         isOver = true
+        relay = nil
         record.cause = cause
         record.phase = phase
         record.totalMilliseconds = elapsed(since: acceptTicks)
