@@ -118,7 +118,6 @@ enum RecordedAgreement {
         + server s 127.0.0.1 maxconn 0
         + server s 127.0.0.1 minconn 5 maxconn 2
         + server s 127.0.0.1 minconn 5
-        + server s 127.0.0.1 maxqueue 5
         - server s 127.0.0.1 id 0
         + server s 127.0.0.1 id 5
         + server s 127.0.0.1 disabled

@@ -32,7 +32,6 @@ public enum ServerParameters {
             $0.maxReuse = $1
         },
         number("maxconn", counts, "Connections to this server; more wait in the queue") { $0.maxconn = $1 },
-        number("maxqueue", counts, "Connections that may wait for this server") { $0.maxqueue = $1 },
         number("minconn", counts, "Limit of connections under low load") { $0.minconn = $1 },
         flag("no-backup", "Takes back an inherited 'backup'") { $0.isBackup = false },
         flag("no-tfo", "Takes back an inherited 'tfo'") { $0.tcpFastOpen = false },

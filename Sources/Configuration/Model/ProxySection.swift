@@ -62,7 +62,6 @@ public struct ServerSettings: Sendable, Hashable {
     /// 0: no limit.
     public var maxconn = 0
     public var minconn = 0
-    public var maxqueue = 0
     public var source: SourceAddress?
     public var tcpFastOpen = false
     public var tcpUserTimeoutMilliseconds: Int?
