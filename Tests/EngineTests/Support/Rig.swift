@@ -121,9 +121,9 @@ enum Rig {
 }
 
 extension Worker {
-    /// One turn that does not wait, because a task is always queued.
+    /// One turn that does not wait, because a timer is due again.
     func turnOnce() {
-        let restless = Job { job, worker, _ in worker.wake(job) }
+        let restless = Job { job, worker, _ in worker.schedule(job, at: worker.now) }
         wake(restless)
         turn()
         cancel(restless)
