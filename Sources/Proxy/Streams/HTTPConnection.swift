@@ -69,12 +69,12 @@ final class HTTPConnection: TransportConsumer {
     // MARK: Between requests
 
     override func transport(_ transport: Transport, received chunk: consuming Chunk) {
+        guard transport === self.transport else { return dropOwnServer() }
         if isLingering {
             if transport.credit == 0 { end() }
             return
         }
-        if transport === self.transport { return beginExchange().begin(with: chunk) }
-        dropOwnServer()
+        beginExchange().begin(with: chunk)
     }
 
     /// Keeps the server connection for this client's next request.
@@ -133,6 +133,8 @@ final class HTTPConnection: TransportConsumer {
         idleSince = worker.now
         if let rest {
             pending = consume rest
+            // What comes after it waits until it has been looked at.
+            transport.receive(credit: 0)
             worker.wake(self)
             return
         }
@@ -159,7 +161,7 @@ final class HTTPConnection: TransportConsumer {
 
     /// Closes at once if no request is being served; for stopping.
     func closeIfIdle() {
-        if exchange == nil && requestCount > 0 && !isOver { end() }
+        if exchange == nil && pending == nil && requestCount > 0 && !isOver && !isLingering { end() }
     }
 
     private func end(reset: Bool = false) {

@@ -17,11 +17,12 @@ extension HTTPExchange {
             // Too late for a status: the client learns from the broken connection.
             return abort(cause, phase)
         }
-        dropConnection()
+        stopSeekingServer()
         record.status = Int32(clamping: status)
         let answer = (backend?.errors ?? frontend.errors).response(for: status)
         keepsServer = false
-        keepsClient = keepsClient && !context.isDraining && answer.mayPersist && requestBody.isDone && state != .requestHead
+        keepsClient =
+            keepsClient && !context.isDraining && answer.mayPersist && requestBody.isDone && state != .requestHead
         let isHead = state != .requestHead && request.method == .head
         let bytes = keepsClient ? answer.persistent : answer.closing
         let headBytes = keepsClient ? answer.persistentHeadBytes : answer.closingHeadBytes
@@ -154,7 +155,9 @@ extension HTTPExchange {
             countServerError()
             respond(504, .serverTimeout, .headers)
         case .responseBody, .tunnel: abort(.serverTimeout, .data)
-        case .requestHead, .server, .finishing, .spare: break
+        case .finishing: if requestBody.isDone { arm() } else { stopUpload() }
+        case .requestHead, .server: arm()
+        case .spare: break
         }
     }
 

@@ -78,8 +78,7 @@ extension HTTPExchange {
         if connectionMode == .close { keepsClient = false }
         prepareHead(frontend, chosen)
         if !requestBody.isDone {
-            client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
-            touchClient()
+            letClientSend(context.bufferBytes - upload.byteCount)
         } else {
             requestIsWhole()
         }
@@ -215,6 +214,8 @@ extension HTTPExchange {
         if serverPhase == .connected, state != .server, state != .requestHead, let transport = connection?.transport {
             transport.send(chunk)
         } else {
+            // Bytes that come singly must not keep a block each.
+            if upload.absorb(chunk, upTo: Limits.copiedSendBytes) { return }
             upload.append(chunk)
         }
     }
@@ -222,14 +223,39 @@ extension HTTPExchange {
     /// The body goes on: pushes out what there is, and lets more come as there is room.
     private func continueUpload() {
         if state == .requestHead { return }
-        touchClient()
         guard serverPhase == .connected, let transport = connection?.transport, state != .server else {
-            client.transport.receive(credit: max(0, context.bufferBytes - upload.byteCount))
-            return
+            letClientSend(context.bufferBytes - upload.byteCount)
+            return arm()
         }
-        if case .failed = transport.flush() { return serverFailed() }
-        serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
-        client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
+        if case .failed = transport.flush() { return uploadFailed() }
+        if state == .tunnel { return tunnelOpened() }
+        // A server that is kept from sending by a slow client is not waited for.
+        if transport.credit > 0 { serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds) }
+        letClientSend(context.windowBytes - transport.queuedByteCount)
+        arm()
+    }
+
+    /// Lets the client send on, as much as there is room for. Without room it is not the client that is waited for.
+    func letClientSend(_ room: Int) {
+        client.transport.receive(credit: max(0, room))
+        clientDeadline = room > 0 ? deadline(frontend.settings.timeouts.clientMilliseconds) : .never
+    }
+
+    /// The server takes nothing more. It may have answered before it left (RFC 9112 section 9.5): what it sent decides.
+    private func uploadFailed() {
+        guard state == .responseHead || state == .responseBody, let transport = connection?.transport else {
+            return serverFailed()
+        }
+        keepsServer = false
+        if !requestBody.isDone {
+            keepsClient = false
+            client.transport.receive(credit: 0)
+            clientDeadline = .never
+        }
+        if state == .responseHead {
+            if transport.credit == 0 { transport.receive(credit: context.windowBytes) }
+            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+        }
         arm()
     }
 
@@ -239,24 +265,18 @@ extension HTTPExchange {
         if state == .requestHead { return }
         requestIsWhole()
         guard serverPhase == .connected, state != .server, let transport = connection?.transport else { return }
-        if case .failed = transport.flush() { return serverFailed() }
+        if case .failed = transport.flush() { return uploadFailed() }
         if state == .responseHead { serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds) }
         arm()
         settle()
-    }
-
-    func touchClient() {
-        if state == .tunnel { return touchTunnel() }
-        clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
-        arm()
     }
 
     func serverDrained() {
         guard let transport = connection?.transport else { return }
         if state == .tunnel { return tunnelOpened() }
         if !requestBody.isDone {
-            client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
-            touchClient()
+            letClientSend(context.windowBytes - transport.queuedByteCount)
+            arm()
         } else if state == .responseHead {
             serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
             arm()
@@ -275,7 +295,9 @@ extension HTTPExchange {
             }
             own.transport.close()
         }
-        if mayReuse(server, client.requestCount == 1), let idle = server.idle[worker.index].take(on: worker) { return use(idle) }
+        if mayReuse(server, client.requestCount == 1), let idle = server.idle[worker.index].take(on: worker) {
+            return use(idle)
+        }
         openConnection(to: server)
     }
 
@@ -323,12 +345,10 @@ extension HTTPExchange {
         let transport = used.transport
         transport.send(chunk)
         while let body = upload.popFirst() { transport.send(body) }
-        if case .failed = transport.flush() { return serverFailed() }
+        if case .failed = transport.flush() { return uploadFailed() }
         transport.receive(credit: context.windowBytes)
         serverDeadline = deadline(backend.settings.timeouts.serverMilliseconds)
-        if !requestBody.isDone {
-            client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
-        }
+        if !requestBody.isDone { letClientSend(context.windowBytes - transport.queuedByteCount) }
         arm()
     }
 }

@@ -44,15 +44,27 @@ extension HTTPExchange {
         while true {
             // SAFETY: the chunk stays in `responseChunk`, its bytes in place, until the head is reset.
             switch unsafe ResponseParser(limits: parserLimits).parse(responseBytes, into: response) {
-            case .needMore:
-                connection?.transport.receive(credit: context.windowBytes)
-                return
+            case .needMore: return awaitResponseHead()
             case .failed: return badResponse()
             case .complete(let length):
                 if !response.status.isInterim { return responseParsed(length) }
                 if !forwardInterim(length) { return }
             }
-            if responseChunk == nil { return }
+            if responseChunk == nil { return awaitResponseHead() }
+        }
+    }
+
+    /// Lets the server send what the block of the head still has room for; nothing while a client does not take the
+    /// interim responses that came before.
+    private func awaitResponseHead() {
+        let isBehind = client.transport.queuedByteCount >= context.windowBytes
+        connection?.transport.receive(credit: isBehind ? 0 : responseHeadRoom)
+    }
+
+    private var responseHeadRoom: Int {
+        switch responseChunk {
+        case .some(let chunk): return max(1, context.bufferBytes - chunk.count)
+        case .none: return context.bufferBytes
         }
     }
 
@@ -198,8 +210,9 @@ extension HTTPExchange {
             case .data(let range):
                 sendToClient(chunk.share(range))
                 index = range.upperBound
-            case .complete:
+            case .complete(let end):
                 responseBody.isDone = true
+                if end < chunk.count { keepsServer = false }
                 index = chunk.count
             case .failed:
                 _ = consume chunk
@@ -228,8 +241,10 @@ extension HTTPExchange {
             connection?.transport.receive(credit: room)
             serverDeadline = room > 0 ? deadline(backend?.settings.timeouts.serverMilliseconds) : .never
         }
-        if requestBody.isDone {
-            clientDeadline = result == .done ? .never : deadline(frontend.settings.timeouts.clientMilliseconds)
+        if result != .done {
+            clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+        } else if requestBody.isDone {
+            clientDeadline = .never
         }
         if state == .finishing && result == .done && requestBody.isDone { return settle() }
         arm()
@@ -238,6 +253,7 @@ extension HTTPExchange {
 
     func clientDrained() {
         if state == .tunnel { return tunnelOpened() }
+        if state == .responseHead { return awaitResponseHead() }
         if state == .responseBody {
             connection?.transport.receive(credit: context.windowBytes)
             serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)

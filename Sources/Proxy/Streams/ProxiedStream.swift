@@ -274,6 +274,14 @@ class ProxiedStream: QueuedStream {
         if serverPhase == .connected || serverPhase == .connecting { serverPhase = .none }
     }
 
+    /// Neither waits for a server nor keeps a connection to one.
+    final func stopSeekingServer() {
+        leaveQueue()
+        dropConnection()
+        serverPhase = .none
+        serverDeadline = .never
+    }
+
     /// Gives the place on the server back.
     final func releaseServer() {
         guard let server, let backend else { return }
