@@ -18,8 +18,8 @@ struct DemoOriginTests {
             group = try WorkerGroup(WorkerGroup.Options(), kernel: kernel)
             origin = try DemoOrigin(name: "one", port: 0, workers: 1, kernel: kernel)
             origin.open(on: group.workers[0], threads: .all(1))
-            let context = unsafe Unmanaged.passRetained(group).toOpaque()
             // SAFETY: the thread takes the reference to the group over.
+            let context = unsafe Unmanaged.passRetained(group).toOpaque()
             unsafe pthread_create(
                 &thread, nil,
                 { context in

@@ -26,7 +26,8 @@ struct Demo {
             Console.output(configuration.text)
             return 0
         }
-        let kernel = HostKernel()
+        // A second demo is to find the port taken, not to share it.
+        let kernel = ExclusivePortsKernel()
         do {
             let origins = try Demo.makeOrigins(configuration, kernel)
             configuration.originPorts = origins.map(\.port)
@@ -35,6 +36,7 @@ struct Demo {
             messages.alert("demo: cannot start an origin server: \(error)")
             return 1
         } catch {
+            Console.error("martlet demo --port NUMBER uses another port than \(configuration.port).\n")
             return (error as? Startup.Refusal)?.status ?? 1
         }
     }

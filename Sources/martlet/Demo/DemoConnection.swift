@@ -50,8 +50,9 @@ final class DemoConnection: TransportConsumer {
         contentLeft = 0
         closesAfterAnswer = false
         origin = nil
-        keepAlive = nil
+        // The lane holds it before it lets go of itself: the transport's call is still under way.
         lane.ended(self)
+        keepAlive = nil
     }
 
     // MARK: What the transport tells

@@ -85,7 +85,9 @@ final class Startup {
             throw Refusal()
         }
         apply(to: &tree)
-        if let classes = arguments.keywordClasses { Console.output(KeywordDump.text(classes: classes)) }
+        if let list = arguments.keywordClasses {
+            Console.output(KeywordListing.text(list.isEmpty ? "help" : list, others: [CommandListing.keywords]))
+        }
         if arguments.listsLoadedObjects { Console.output(LoadedObjects.list) }
         if arguments.checksOnly { try checkAgainstSystem(tree) }
         let hasListeners = tree.proxies.contains { !$0.settings.isDisabled && !$0.binds.isEmpty }
