@@ -115,12 +115,14 @@ public final class ProxyRuntime {
         group = made
         contexts = made.workers.map { WorkerContext(worker: $0, process: statistics, tuning: tuning, runtime: self) }
         guard let first = made.workers.first else { return }
-        for listener in listeners { listener.open(on: first) }
+        for listener in listeners {
+            listener.open(on: first)
+            statistics.listeners.enter()
+        }
     }
 
     /// Serves until `stop`, or until the last connection is gone after `drain`. The calling thread becomes a worker.
     public func run() throws(StartError) {
-        for frontend in frontends { event("Proxy \(frontend.name) started.") }
         do {
             try group.start()
         } catch {
@@ -129,9 +131,17 @@ public final class ProxyRuntime {
         group.runMain()
     }
 
-    private func event(_ text: String) {
-        guard let context = contexts.first else { return }
-        logger.event(.notice, text, on: context.logWriter, at: kernel.wallClockMicroseconds())
+    /// Says in the log of each proxy that it takes no more connections.
+    private func logStopped(_ worker: Worker) {
+        for frontend in frontends {
+            let served = frontend.counters.value(.connections)
+            let backend = backends.first { $0.name == frontend.name }
+            frontend.logger.event(
+                .warning,
+                "Proxy \(frontend.name) stopped (cumulated conns: FE: \(served), "
+                    + "BE: \(backend?.counters.value(.sessions) ?? 0)).",
+                on: contexts[worker.index].logWriter, at: worker.wallClockMicroseconds)
+        }
     }
 
     // MARK: Connections
@@ -225,8 +235,11 @@ public final class ProxyRuntime {
     /// Closes the listeners, lets connections finish, then ends (`SIGUSR1`). On the thread of `worker`.
     public func drain(on worker: Worker) {
         if isDraining.exchange(true, ordering: .sequentiallyConsistent) { return }
-        for listener in listeners { listener.close(on: worker) }
-        for frontend in frontends { event("Stopping frontend \(frontend.name) in 0 ms.") }
+        for listener in listeners where listener.isOpen {
+            listener.close(on: worker)
+            statistics.listeners.leave()
+        }
+        logStopped(worker)
         for context in contexts { worker.post(DrainMessage(context), to: context.worker.index) }
         if places.current == 0 { group.stop() }
     }

@@ -5,6 +5,7 @@ import Engine
 import HTTP
 
 /// A connection to a server: a transport, and what must be known to use it again.
+// SAFETY: `previous` points to a connection that the pool's list, held from its newest on, keeps.
 final class ServerConnection {
     let transport: SocketTransport
     let server: Server
@@ -29,6 +30,7 @@ final class ServerConnection {
 /// connection closes it (RFC 9112, section 9.3.1: what is not asked for is not an answer).
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: `oldest` and the links backwards point to connections that the list, held from `newest` on, keeps.
 final class IdlePool: TransportConsumer {
     private var newest: ServerConnection?
     private unowned(unsafe) var oldest: ServerConnection?

@@ -48,6 +48,7 @@ final class Listener: FDHandler {
         fd = opened.fd
         self.id = id
         self.threads = threads
+        // SAFETY: as for the property.
         unsafe runtimeReference = runtime
         acceptsPerTurn = runtime.tuning.acceptsPerTurn
         super.init()
@@ -89,6 +90,7 @@ final class Listener: FDHandler {
             guard reserve() else { return pause(on: worker) }
             var peer = SocketAddress()
             let accepted = worker.kernel.accept(fd, &peer)
+            worker.countAccept(found: accepted >= 0)
             if accepted < 0 {
                 if Listener.isExhaustion(-accepted) {
                     release(on: worker)

@@ -39,11 +39,13 @@ public final class RuntimeAPI: LoopTask {
     }
 
     /// Opens all addresses, or none.
-    /// - Parameter resolve: finds the address of a host name.
+    /// - Parameter resolve: finds the address of a host name; the system's resolver unless given.
     public func open(
-        _ sockets: [StatsSocket], kernel: Kernel, resolve: @escaping (AddressSpec) -> SocketAddress? = { _ in nil }
+        _ sockets: [StatsSocket], kernel: Kernel, 
+        resolve: ((AddressSpec) -> SocketAddress?)? = nil
     ) throws(StatsSocketError) {
-        let opening = StatsSocketOpening(kernel: kernel, resolve: resolve)
+        let lookUp = resolve ?? { NameResolver.address($0, port: $0.fixedPort) }
+        let opening = StatsSocketOpening(kernel: kernel, resolve: lookUp)
         do throws(StatsSocketError) {
             for socket in sockets {
                 for address in socket.addresses {
