@@ -26,13 +26,18 @@ struct QuotingTests {
     @Test(
         "escapes outside of quotes",
         arguments: [
-            (#"a\ b"#, "a b"), (##"\#"##, "#"), (#"\\"#, "\\"), (#"\'"#, "'"), (#"\""#, "\""), (#"\$"#, "$"),
+            (#"a\ b"#, "a b"), (##"\#"##, "#"), (#"\\"#, "\\"), (#"\'"#, "'"), (#"\""#, "\""), 
             (#"a\nb"#, "a\nb"), (#"a\rb"#, "a\rb"), (#"a\tb"#, "a\tb"), (#"\x41\x7a"#, "Az"), (#"\."#, "\\."),
             (#"\q"#, "\\q"),
         ])
     func escapes(text: String, expected: String) throws {
         #expect(try words(text) == [expected])
         #expect(try words("\"\(text)\"") == [expected])
+    }
+
+    @Test("a dollar needs its backslash within double quotes, and keeps it elsewhere")
+    func dollars() throws {
+        #expect(try words(#"\$ "\$" '\$'"#) == [#"\$"#, "$", #"\$"#])
     }
 
     @Test("nothing is special inside of single quotes")

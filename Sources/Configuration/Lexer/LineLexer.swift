@@ -53,7 +53,7 @@ struct LineLexer {
                 try singleQuoted()
             case UInt8(ascii: "\\"):
                 begin()
-                try escape()
+                try escape(isQuoted: false)
             case UInt8(ascii: "\r"):
                 throw LexicalError(
                     message: "carriage return inside of a line", start: cursor, end: cursor + 1,
@@ -115,7 +115,7 @@ struct LineLexer {
                 return
             case UInt8(ascii: "\\"):
                 guard cursor + 1 < line.count else { throw unmatched(open) }
-                try escape()
+                try escape(isQuoted: true)
             case UInt8(ascii: "$"):
                 try variable()
             default:
@@ -134,7 +134,10 @@ struct LineLexer {
     }
 
     /// A backslash: the protected characters, the usual C escapes; kept as it is before anything else.
-    private mutating func escape() throws(LexicalError) {
+    ///
+    /// A dollar needs protection within double quotes only. Outside, HAProxy's binary keeps the backslash (for regular
+    /// expressions), though the manual's table has it otherwise; so do we.
+    private mutating func escape(isQuoted: Bool) throws(LexicalError) {
         isVerbatim = false
         guard cursor + 1 < line.count else {
             endsWithBackslash = true
@@ -145,7 +148,9 @@ struct LineLexer {
         let next = line[cursor + 1]
         switch next {
         case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "#"), UInt8(ascii: "\\"), UInt8(ascii: "'"),
-            UInt8(ascii: "\""), UInt8(ascii: "$"):
+            UInt8(ascii: "\""):
+            current.append(next)
+        case UInt8(ascii: "$") where isQuoted:
             current.append(next)
         case UInt8(ascii: "n"): current.append(0x0a)
         case UInt8(ascii: "r"): current.append(0x0d)

@@ -118,14 +118,19 @@ struct FileParser {
     }
 
     private func message(_ statement: Statement) throws(SyntaxFailure) {
-        let text = statement.words.dropFirst().map(\.text).joined(separator: " ")
-        switch statement.words[0].text {
+        let name = statement.words[0].text
+        let text = statement.words.count > 1 ? statement.words[1].text : ""
+        if statement.words.count > 2, Self.directives.contains(name) {
+            throw SyntaxFailure(
+                "unexpected argument '\(statement.words[2].text)' to '\(name)'", at: statement.range(2),
+                help: "put the message into quotes")
+        }
+        switch name {
         case ".alert": parser.report(.error, text, at: statement.range)
         case ".warning": parser.report(.warning, text, at: statement.range)
         case ".notice": parser.report(.notice, text, at: statement.range)
         case ".diag": parser.report(.diag, text, at: statement.range)
         default:
-            let name = statement.words[0].text
             throw SyntaxFailure(
                 "unknown directive '\(name)'", at: statement.range(0),
                 help: Suggestions.help(for: name, among: Self.directives)
