@@ -29,7 +29,7 @@ let package = Package(
             name: "Proxy",
             dependencies: [
                 "Base", "Buffers", "Engine", "HTTP", "Configuration", "CPlatform",
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
         .executableTarget(

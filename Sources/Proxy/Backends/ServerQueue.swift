@@ -1,5 +1,6 @@
 import Base
 import Configuration
+import DequeModule
 import Engine
 import Synchronization
 
@@ -44,7 +45,7 @@ class QueuedStream: TransportConsumer {
 final class ServerQueue {
     private let lock = Mutex<Void>(())
     /// Touched under the lock only.
-    private var line = TicketLine()
+    private var line = Deque<QueueTicket>()
     private let length = Atomic<Int>(0)
 
     /// How many wait.
@@ -63,7 +64,7 @@ final class ServerQueue {
     func remove(_ ticket: QueueTicket) -> Bool {
         lock.withLock { _ in
             guard ticket.state == .waiting else { return false }
-            line.remove(ticket)
+            if let place = line.firstIndex(where: { $0 === ticket }) { line.remove(at: place) }
             ticket.state = .idle
             length.wrappingSubtract(1, ordering: .acquiringAndReleasing)
             return true
@@ -83,41 +84,5 @@ final class ServerQueue {
         guard let granted else { return false }
         worker.post(granted, to: granted.workerIndex)
         return true
-    }
-}
-
-/// The line of tickets: a ring of optional entries, so that leaving the middle costs a search but serving does not.
-private struct TicketLine {
-    private var tickets: [QueueTicket?] = []
-    private var first = 0
-
-    mutating func append(_ ticket: QueueTicket) {
-        tickets.append(ticket)
-    }
-
-    mutating func popFirst() -> QueueTicket? {
-        while first < tickets.count {
-            let ticket = tickets[first]
-            tickets[first] = nil
-            first += 1
-            compact()
-            if let ticket { return ticket }
-        }
-        return nil
-    }
-
-    mutating func remove(_ ticket: QueueTicket) {
-        if let index = tickets[first...].firstIndex(where: { $0 === ticket }) { tickets[index] = nil }
-    }
-
-    /// Drops the served part once it is the larger half.
-    private mutating func compact() {
-        if first == tickets.count {
-            tickets.removeAll(keepingCapacity: true)
-            first = 0
-        } else if first > 64 && first * 2 > tickets.count {
-            tickets.removeFirst(first)
-            first = 0
-        }
     }
 }
