@@ -14,6 +14,7 @@ let package = Package(
         .executable(name: "martlet", targets: ["martlet"]),
         .library(name: "MartletEngine", targets: ["Base", "Buffers", "Engine"]),
         .library(name: "MartletProxy", targets: ["Configuration", "Proxy"]),
+        .library(name: "Interleave", targets: ["Interleave"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
@@ -36,6 +37,9 @@ let package = Package(
             name: "martlet",
             dependencies: ["Base", "Buffers", "Engine", "HTTP", "Configuration", "Proxy", "CPlatform"],
             swiftSettings: strict),
+        .target(name: "CInterleave"),
+        .target(name: "Interleave", dependencies: ["CInterleave"], swiftSettings: strict),
+        .testTarget(name: "InterleaveTests", dependencies: ["Interleave", "CInterleave"], swiftSettings: strict),
         .testTarget(name: "BaseTests", dependencies: ["Base"], swiftSettings: strict),
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Base", "CPlatform"], swiftSettings: strict),

@@ -1,0 +1,126 @@
+/// What each thread knows of each cell, for loads that may return older values.
+///
+/// Every cell keeps its last values, numbered in the order in which they were written. A thread's view holds for each
+/// cell the number of the oldest value that the thread may still read: it has read or written that one, or something
+/// that it acquired came after it. A release puts the thread's view beside the value; an acquire that reads the value
+/// takes it over. A sequentially consistent load goes no further back than the last sequentially consistent write.
+// SAFETY: the buffers are allocated for `maxCells` cells and `maxThreads` threads; messages grow on demand. Numbers of
+// threads and cells come from the scheduler, ages are at most `oldest`.
+@safe
+final class Views {
+    private let history: Int
+    private let count: UnsafeMutablePointer<Int32>
+    private let lastSequential: UnsafeMutablePointer<Int32>
+    private let values: UnsafeMutablePointer<UInt64>
+    /// Per value: where the view that it carries begins in `carried`, or -1.
+    private let messages: UnsafeMutablePointer<Int32>
+    /// Per thread and cell.
+    private let seen: UnsafeMutablePointer<Int32>
+    private var carried: UnsafeMutablePointer<Int32>
+    private var carriedCapacity = 1 << 16
+    private var carriedCount = 0
+    private var cells = 0
+
+    init(history: Int) {
+        self.history = history
+        let cells = Scheduler.maxCells
+        unsafe count = .allocate(capacity: cells)
+        unsafe lastSequential = .allocate(capacity: cells)
+        unsafe values = .allocate(capacity: cells * history)
+        unsafe messages = .allocate(capacity: cells * history)
+        unsafe seen = .allocate(capacity: cells * Scheduler.maxThreads)
+        unsafe carried = .allocate(capacity: carriedCapacity)
+    }
+
+    deinit {
+        unsafe count.deallocate()
+        unsafe lastSequential.deallocate()
+        unsafe values.deallocate()
+        unsafe messages.deallocate()
+        unsafe seen.deallocate()
+        unsafe carried.deallocate()
+    }
+
+    func reset() {
+        cells = 0
+        carriedCount = 0
+    }
+
+    func register(_ cell: Int, _ value: UInt64) {
+        cells = cell + 1
+        unsafe count[cell] = 1
+        unsafe lastSequential[cell] = 0
+        unsafe values[cell * history] = value
+        unsafe messages[cell * history] = -1
+        for thread in 0..<Scheduler.maxThreads { unsafe seen[thread * Scheduler.maxCells + cell] = 0 }
+    }
+
+    private func slot(_ cell: Int, _ number: Int) -> Int { cell * history + number % history }
+
+    /// How many values back a thread may read.
+    func oldest(_ thread: Int, _ cell: Int, _ effect: Effect) -> Int {
+        let newest = unsafe Int(count[cell]) - 1
+        var first = unsafe Int(seen[thread * Scheduler.maxCells + cell])
+        if effect.contains(.sequential) { first = max(first, unsafe Int(lastSequential[cell])) }
+        return newest - max(first, newest - history + 1)
+    }
+
+    func value(_ cell: Int, age: Int) -> UInt64 {
+        unsafe values[slot(cell, Int(count[cell]) - 1 - age)]
+    }
+
+    func seeNewest(_ thread: Int, _ cell: Int) {
+        unsafe seen[thread * Scheduler.maxCells + cell] = count[cell] - 1
+    }
+
+    func read(_ thread: Int, _ cell: Int, age: Int, _ effect: Effect, reads: Bool) {
+        guard reads else { return }
+        let view = unsafe seen + thread * Scheduler.maxCells
+        let number = unsafe Int(count[cell]) - 1 - age
+        unsafe view[cell] = max(view[cell], Int32(number))
+        let message = unsafe Int(messages[slot(cell, number)])
+        guard effect.contains(.acquires) && message >= 0 else { return }
+        let known = unsafe Int(carried[message])
+        for other in 0..<known {
+            let there = unsafe carried[message + 1 + other]
+            if unsafe there > view[other] { unsafe view[other] = there }
+        }
+    }
+
+    /// `continues` is for read-modify-writes: they hand on what the value before them carried.
+    func write(_ thread: Int, _ cell: Int, _ value: UInt64, _ effect: Effect, continues: Bool) {
+        let before = unsafe Int(count[cell]) - 1
+        let inherited = unsafe continues ? messages[slot(cell, before)] : -1
+        unsafe count[cell] += 1
+        let number = before + 1
+        let view = unsafe seen + thread * Scheduler.maxCells
+        unsafe view[cell] = Int32(number)
+        if effect.contains(.sequential) { unsafe lastSequential[cell] = Int32(number) }
+        unsafe values[slot(cell, number)] = value
+        guard effect.contains(.releases) else {
+            unsafe messages[slot(cell, number)] = inherited
+            return
+        }
+        let message = carriedCount
+        if message + cells + 1 > carriedCapacity { grow() }
+        carriedCount += cells + 1
+        unsafe carried[message] = Int32(cells)
+        for other in 0..<cells { unsafe carried[message + 1 + other] = view[other] }
+        if inherited >= 0 {
+            let known = unsafe Int(carried[Int(inherited)])
+            for other in 0..<known {
+                let there = unsafe carried[Int(inherited) + 1 + other]
+                if unsafe there > carried[message + 1 + other] { unsafe carried[message + 1 + other] = there }
+            }
+        }
+        unsafe messages[slot(cell, number)] = Int32(message)
+    }
+
+    private func grow() {
+        let larger = UnsafeMutablePointer<Int32>.allocate(capacity: carriedCapacity * 2 + Scheduler.maxCells)
+        unsafe larger.initialize(from: carried, count: carriedCount)
+        unsafe carried.deallocate()
+        unsafe carried = unsafe larger
+        carriedCapacity = carriedCapacity * 2 + Scheduler.maxCells
+    }
+}
