@@ -117,8 +117,11 @@ public final class FDTable: @unchecked Sendable {
 
     // MARK: Closing
 
-    /// Revokes a shared slot. The caller is inside. Returns false when somebody else has revoked it.
-    func revoke(_ slot: FDSlot, closesNumber: Bool) -> Bool {
+    /// Revokes a shared slot of a generation. The caller is inside. Returns false when somebody else has revoked it,
+    /// whatever the number stands for by now.
+    func revoke(_ slot: FDSlot, generation: UInt32, closesNumber: Bool) -> Bool {
+        let state = slot.loadState(.sequential)
+        guard state.isOpen, !state.isLocal, state.generation == generation else { return false }
         guard slot.threadMask.exchange(0, .sequential) != 0 else { return false }
         let token = FDState.closing | (closesNumber ? FDState.closesNumber : 0)
         slot.state.fetchOr(token, .sequential)

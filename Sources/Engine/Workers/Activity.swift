@@ -6,7 +6,7 @@ public final class Activity: Sendable {
     public enum Counter: Int, CaseIterable, Sendable {
         case loops, waits, wakesByPoller, wakesByTimeout, wakesByThread, emptyPolls, rings
         case pollEvents, handlerCalls, readyServed
-        case staleGeneration, notOwner, notActive, emptyFirstTry
+        case staleGeneration, notOwner, notActive
         case localUpdates, globalUpdates, droppedUpdates, updateRescans, pollerCalls, pollerErrors
         case inserted, removed, removedLate, takeovers, takeoversLost, reclaimed
         case accepts, acceptsEmpty, tasksRun, timersFired, messagesSent, messagesReceived
@@ -27,7 +27,6 @@ public final class Activity: Sendable {
             case .staleGeneration: "nothing_stale"
             case .notOwner: "nothing_not_owner"
             case .notActive: "nothing_not_active"
-            case .emptyFirstTry: "nothing_eagain"
             case .localUpdates: "updates_local"
             case .globalUpdates: "updates_global"
             case .droppedUpdates: "updates_dropped"
@@ -41,7 +40,7 @@ public final class Activity: Sendable {
             case .takeoversLost: "takeovers_lost"
             case .reclaimed: "reclaimed"
             case .accepts: "accepts"
-            case .acceptsEmpty: "accepts_empty"
+            case .acceptsEmpty: "nothing_to_accept"
             case .tasksRun: "tasks_run"
             case .timersFired: "timers_fired"
             case .messagesSent: "messages_sent"

@@ -144,11 +144,17 @@ extension Worker {
 
     // MARK: Shared
 
+    /// From inside: whether the slot still is a shared descriptor's. A thread that comes late may find it free, or find
+    /// the number with somebody's connection.
+    private func hasSharedOwner(_ slot: FDSlot) -> Bool {
+        slot.threadMask.load(.sequential) != 0 && !slot.loadState(.sequential).isLocal
+    }
+
     @usableFromInline
     func wantShared(_ fd: Int32, _ slot: FDSlot, _ wanted: UInt64) {
         let entered = table.enter(slot, bit)
         defer { if entered { table.leave(fd, slot, bit, self) } }
-        guard slot.threadMask.load(.sequential) != 0 else { return }
+        guard hasSharedOwner(slot) else { return }
         let before = FDState(bits: slot.state.fetchOr(wanted, .sequential))
         guard before.bits & wanted != wanted else { return }
         if FDState(bits: before.bits | wanted).served != 0 { table.putReady(fd, slot) }
@@ -159,7 +165,7 @@ extension Worker {
     func stopShared(_ fd: Int32, _ slot: FDSlot, _ unwanted: UInt64) {
         let entered = table.enter(slot, bit)
         defer { if entered { table.leave(fd, slot, bit, self) } }
-        guard slot.threadMask.load(.sequential) != 0 else { return }
+        guard hasSharedOwner(slot) else { return }
         let before = slot.state.fetchAnd(~unwanted, .sequential)
         if before & unwanted != 0 { table.postUpdate(fd, slot, self, added: false) }
     }
@@ -168,7 +174,7 @@ extension Worker {
     func cannotShared(_ fd: Int32, _ slot: FDSlot, _ spent: UInt64) {
         let entered = table.enter(slot, bit)
         defer { if entered { table.leave(fd, slot, bit, self) } }
-        guard slot.threadMask.load(.sequential) != 0 else { return }
+        guard hasSharedOwner(slot) else { return }
         // Level-triggered: what is still there is reported again, an error too.
         slot.state.fetchAnd(~(spent | FDState.hangup | FDState.error), .acquireRelease)
     }
@@ -178,7 +184,7 @@ extension Worker {
         let entered = table.enter(slot, bit)
         defer { if entered { table.leave(fd, slot, bit, self) } }
         let owners = slot.threadMask.load(.sequential)
-        guard owners != 0 else { return }
+        guard hasSharedOwner(slot) else { return }
         let before = slot.state.fetchOr(ready, .sequential)
         guard FDState(bits: before | ready).served != 0 else { return }
         table.putReady(fd, slot)
@@ -196,7 +202,7 @@ extension Worker {
         guard state.isOpen else { return }
         if state.isLocal { return removeLocal(fd, slot, state, close) }
         let entered = table.enter(slot, bit)
-        let revoked = table.revoke(slot, closesNumber: close)
+        let revoked = table.revoke(slot, generation: state.generation, closesNumber: close)
         if !revoked { activity.add(.removedLate) }
         if entered { table.leave(fd, slot, bit, self) }
     }

@@ -57,8 +57,13 @@ public final class WorkerGroup: @unchecked Sendable {
         pollerName = kind.name
         stopping = block.cell(line: 0)
         let plan = PollerPlan(threads: options.threads, maxEvents: options.maxPollEvents, capacity: capacity)
-        table.pollers = try kind.make(kernel, plan)
-        for poller in table.pollers { table.wakers.append(try poller.makeWaker(kernel)) }
+        do {
+            table.pollers = try kind.make(kernel, plan)
+            for poller in table.pollers { table.wakers.append(try poller.makeWaker(kernel)) }
+        } catch {
+            table.abandon()
+            throw error
+        }
         for index in 0..<options.threads {
             workers.append(
                 Worker(

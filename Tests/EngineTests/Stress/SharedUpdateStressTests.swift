@@ -125,7 +125,7 @@ final class SharedUpdateStress {
                 step = 1
             case 1 where clock > limit:
                 toggling.store(false, ordering: .sequentiallyConsistent)
-                limit = clock + 3_000_000_000
+                limit = clock + 10_000_000_000
                 step = 2
             case 2 where resting.value == (phase + 1) * threads:
                 // Everybody is on the way to sleep, and no timer but this one will wake anybody.
@@ -133,7 +133,7 @@ final class SharedUpdateStress {
                 step = 3
             case 3 where clock > limit:
                 prove(on: worker)
-                limit = clock + 3_000_000_000
+                limit = clock + 10_000_000_000
                 step = 4
             case 4 where proven:
                 phase += 1

@@ -105,11 +105,11 @@ enum Rig {
         return (result, String(decoding: bytes.prefix(max(0, result)), as: UTF8.self))
     }
 
-    /// Turns one worker's loop until the condition holds, at most `turns` times and not much longer than a second.
+    /// Turns one worker's loop until the condition holds, at most ten seconds.
     static func turn(_ group: WorkerGroup, until condition: () -> Bool) -> Bool {
         let worker = group.workers[0]
         let guardTask = Job { _, _, _ in }
-        let limit = kernel.monotonicNanoseconds() + 2_000_000_000
+        let limit = kernel.monotonicNanoseconds() + 10_000_000_000
         while !condition() {
             if kernel.monotonicNanoseconds() > limit { return false }
             worker.schedule(guardTask, at: worker.now.adding(milliseconds: 20))

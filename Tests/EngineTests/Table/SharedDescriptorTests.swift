@@ -134,8 +134,10 @@ struct SharedDescriptorTests {
         for other in others { first.insert(other, handler(), kind: .shared, threads: .all(2)) }
         let all = [fd] + others
         for number in all { first.want(number, .read) }
-        // While second looks at the first entry, that is unlinked and linked at the end: its successor is the end now.
+        // While second is at the first entry, the next one is unlinked and linked at the end: from there the scan would
+        // end, and the third be jumped over.
         let poller = JumpingPoller(table, jumps: 1)
+        poller.target = others[0]
         let real = table.pollers[1]
         table.pollers[1] = poller
         #expect(table.takeUpdates(second))
@@ -307,6 +309,8 @@ final class JumpingPoller: Poller {
     let table: FDTable
     var jumps: Int
     var seen: [Int32] = []
+    /// The descriptor that jumps; nil for the one that is being updated.
+    var target: Int32?
     /// Bits that are set again with every jump.
     var bits: UInt64 = 0
 
@@ -320,7 +324,7 @@ final class JumpingPoller: Poller {
         guard jumps > 0 else { return }
         jumps -= 1
         slot.updateMask.fetchOr(bits, .sequential)
-        table.updateList.remove(fd)
-        table.updateList.add(fd)
+        table.updateList.remove(target ?? fd)
+        table.updateList.add(target ?? fd)
     }
 }

@@ -117,7 +117,7 @@ struct WorkerGroupTests {
             let client = EchoClient(address, connections: connections, echoes: echoes)
             group.workers[0].post(Note { client.connect(on: $0) }, to: index)
         }
-        let limit = Rig.kernel.monotonicNanoseconds() + 5_000_000_000
+        let limit = Rig.kernel.monotonicNanoseconds() + 20_000_000_000
         let watch = Job { job, worker, _ in
             if echoes.value >= expected || Rig.kernel.monotonicNanoseconds() > limit {
                 worker.remove(fd)
