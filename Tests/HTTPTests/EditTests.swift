@@ -12,8 +12,13 @@ import Testing
     }
 
     @Test func anUneditedHeadIsSentAsItCame() {
-        let text = "GET /a?b HTTP/1.1\r\nhOST:  a  \r\nX-Y:z\r\n\r\n"
+        let text = "GET /a?b HTTP/1.1\r\nhOST:  a\r\nX-Y:z\r\n\r\n"
         #expect(sent(request(text)) == text)
+    }
+
+    @Test func whiteSpaceAtALinesEndIsNotSent() {
+        let text = "GET /a?b HTTP/1.1\r\nhOST:  a \t\r\nX-Y:z\r\n\r\n"
+        #expect(sent(request(text)) == "GET /a?b HTTP/1.1\r\nhOST: a\r\nX-Y: z\r\n\r\n")
     }
 
     @Test func emptyLinesBeforeTheHeadAreNotSent() {

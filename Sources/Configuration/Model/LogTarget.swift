@@ -39,7 +39,7 @@ public struct LogTarget: Sendable, Hashable {
     public var range: SourceRange
 
     public init(
-        destination: Destination, lengthBytes: Int = 1024, format: LogLineFormat = .rfc3164, facility: LogFacility,
+        destination: Destination, lengthBytes: Int = 1024, format: LogLineFormat = .local, facility: LogFacility,
         level: LogLevel = .debug, minimumLevel: LogLevel = .emerg, range: SourceRange = .none
     ) {
         self.destination = destination

@@ -47,6 +47,10 @@ enum Connector {
             if let settings = backend?.settings, settings.options.contains(.serverKeepAlives) {
                 setKeepAlive(fd, settings.serverKeepAlive, kernel)
             }
+            if backend?.settings.options.contains(.tcpSmartConnect) == true {
+                // The handshake's last segment waits for the request, and goes out with it.
+                _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
+            }
             if let milliseconds = server.settings.tcpUserTimeoutMilliseconds {
                 _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
             }

@@ -43,7 +43,8 @@ final class LogSink: Sendable {
         _ target: LogTarget, tag: String, hostname: String?, resolve: (AddressSpec) -> SocketAddress?
     ) throws(LogTargetError) {
         destination = try LogSink.destination(of: target, resolve: resolve)
-        format = target.format
+        // `log-send-hostname` turns the default into the format that has a place for the name (manual, section 3.1).
+        format = target.format == .local && hostname != nil ? .rfc3164 : target.format
         lengthBytes = min(max(target.lengthBytes, 80), LogLine.capacity - 1)
         facility = target.facility
         level = target.level
@@ -105,9 +106,8 @@ final class LogSink: Sendable {
             LogSink.append(priority: Int64(facility.rawValue) << 3 | Int64(severity), to: &line)
             clock.appendSyslogDate(microseconds, to: &line)
             line.append(UInt8(ascii: " "))
-            // The field of the host is there when there is a name to state (`log-send-hostname`).
-            if format == .rfc3164, let hostname {
-                line.append(hostname)
+            if format == .rfc3164 {
+                if let hostname { line.append(hostname) } else { line.append("localhost") }
                 line.append(UInt8(ascii: " "))
             }
             line.append(tag)

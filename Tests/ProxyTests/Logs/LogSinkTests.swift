@@ -10,7 +10,7 @@ struct LogSinkTests {
     @Test(
         "the frames",
         arguments: [
-            (LogLineFormat.local, "<134>Feb  6 12:12:51 martlet[14387]: text\n"),
+            (LogLineFormat.local, "<134>Feb  6 12:12:51 node1 martlet[14387]: text\n"),
             (.rfc3164, "<134>Feb  6 12:12:51 node1 martlet[14387]: text\n"),
             (.rfc5424, "<134>1 2009-02-06T12:12:51.443000+00:00 node1 martlet 14387 - - text\n"),
             (.priority, "<134>text\n"), (.short, "<6>text\n"),
@@ -24,14 +24,15 @@ struct LogSinkTests {
         #expect(kernel.sent == [RecordingKernel.Sent(line: line, to: "fd@1")])
     }
 
-    @Test("without log-send-hostname no host is stated")
+    @Test("without log-send-hostname the default states no host, and a format that must have one says localhost")
     func noHostname() throws {
         let kernel = RecordingKernel()
-        let logger = try LogFixture.logger(.tcp, [LogFixture.target(.rfc3164), LogFixture.target(.rfc5424)])
+        let logger = try LogFixture.logger(.tcp, [.local, .rfc3164, .rfc5424].map { LogFixture.target($0) })
         logger.event(.info, "text", on: LogFixture.writer(kernel), at: LogFixture.moment)
         #expect(
             kernel.lines == [
                 "<134>Feb  6 12:12:51 martlet[14387]: text\n",
+                "<134>Feb  6 12:12:51 localhost martlet[14387]: text\n",
                 "<134>1 2009-02-06T12:12:51.443000+00:00 - martlet 14387 - - text\n",
             ])
     }
