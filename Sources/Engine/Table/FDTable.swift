@@ -130,7 +130,7 @@ public final class FDTable: @unchecked Sendable {
 
     /// Closes a revoked slot that nobody is inside of any more. Several threads may get here; the one that takes the
     /// `closing` bit goes on. From then on nobody touches the slot: who enters late finds no owner, and leaves.
-    private func finish(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {
+    func finish(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {
         let state = FDState(bits: slot.state.fetchAnd(~FDState.closing, .sequential))
         guard state.has(FDState.closing) else { return }
         updateList.remove(fd)

@@ -239,6 +239,21 @@ struct SharedDescriptorTests {
         #expect(second.activity.value(.removedLate) == 1)
     }
 
+    @Test("C6: two threads that both found the slot empty behind them close it once")
+    func oneToken() {
+        let closed = kernel.closed.value
+        let generation = slot.loadState(.sequential).generation
+        #expect(table.enter(slot, second.bit))
+        first.remove(fd)
+        // Second leaves; before it looks on, a late thread has come and gone, and looks too.
+        slot.runningMask.fetchAnd(~second.bit, .sequential)
+        table.finish(fd, slot, second)
+        table.finish(fd, slot, first)
+        #expect(kernel.closed.value == closed + 1)
+        #expect(slot.loadState(.sequential).generation == generation + 1)
+        #expect(first.activity.value(.removed) + second.activity.value(.removed) == 1)
+    }
+
     @Test("C3: a thread that comes too late publishes itself, finds no owner, and calls nobody")
     func tooLate() {
         first.want(fd, .read)
