@@ -93,12 +93,8 @@ final class ProxyBench {
         return true
     }
 
-    /// One turn that waits for nothing.
-    func turnOnce() {
-        let alarm = Alarm()
-        worker.wake(alarm)
-        worker.turn()
-    }
+    /// One turn, which waits a millisecond at most.
+    func turnOnce() { worker.turnBriefly() }
 
     /// Turns the loop for a while.
     func turn(forMilliseconds milliseconds: UInt64) {
@@ -128,6 +124,14 @@ final class ProxyBench {
     }
 
     private final class Alarm: LoopTask {}
+}
+
+extension Worker {
+    /// One turn, which waits a millisecond at most.
+    func turnBriefly() {
+        schedule(LoopTask(), at: now.adding(milliseconds: 1))
+        turn()
+    }
 }
 
 /// A listening socket of the test.

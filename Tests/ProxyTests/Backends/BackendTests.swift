@@ -1,0 +1,145 @@
+import Base
+import Configuration
+import Testing
+
+@testable import Engine
+@testable import Proxy
+
+/// Backends made of `server` lines.
+enum Backends {
+    static func make(_ servers: [String], _ options: String = "") throws -> Backend {
+        let lines = servers.enumerated().map { " server s\($0) 127.0.0.1:\(1000 + $0) \($1)" }
+        let text = "global\n nbthread 1\n maxconn 100\nbackend be\n \(options)\n" + lines.joined(separator: "\n") + "\n"
+        let loaded = ConfigurationLoader().load(text: text)
+        try #require(!loaded.hasErrors, "\(loaded.diagnostics)")
+        let runtime = try ProxyRuntime(loaded.tree, kernel: HostKernel())
+        return runtime.backends[0]
+    }
+}
+
+extension Backend {
+    /// The index of the server assigned, "full" or "none".
+    fileprivate func next(avoiding avoided: Int? = nil) -> String {
+        switch assign(avoiding: avoided.map { servers[$0] }) {
+        case .server(let server): return "\(server.index)"
+        case .full: return "full"
+        case .none: return "none"
+        }
+    }
+}
+
+@Suite("Assigning servers (manual, sections 4.2 and 5.2)")
+struct BackendTests {
+    @Test("servers in turn; one that is disabled, or weighs nothing, gets none")
+    func turns() throws {
+        let backend = try Backends.make(["", "disabled", "", "weight 0"])
+        #expect((0..<4).map { _ in backend.next() } == ["0", "2", "0", "2"])
+    }
+
+    @Test("no server that is up: none")
+    func noServer() throws {
+        #expect(try Backends.make(["disabled", "disabled"]).next() == "none")
+        #expect(try Backends.make([]).next() == "none")
+        #expect(try Backends.make(["weight 0"]).next() == "none")
+    }
+
+    @Test("a server at its limit is passed over; all at their limit: full, until a place is given back")
+    func limits() throws {
+        let backend = try Backends.make(["maxconn 1", "maxconn 2"])
+        #expect((0..<3).map { _ in backend.next() }.sorted() == ["0", "1", "1"])
+        #expect(backend.next() == "full")
+        #expect(backend.servers.map(\.current) == [1, 2])
+        backend.servers[0].leave()
+        #expect(backend.next() == "0")
+    }
+
+    @Test("a free server is found however the turns fall, behind hundreds that are full")
+    func freeAmongFull() throws {
+        let backend = try Backends.make([String](repeating: "maxconn 1", count: 300))
+        for server in backend.servers where server.index != 217 { #expect(server.reserve(limit: 1)) }
+        #expect(backend.next() == "217")
+        #expect(backend.next() == "full")
+    }
+
+    @Test("a server that just failed is avoided while another can be used, and used again when none can")
+    func avoiding() throws {
+        let backend = try Backends.make(["", ""])
+        #expect((0..<3).map { _ in backend.next(avoiding: 0) } == ["1", "1", "1"])
+        let alone = try Backends.make(["", "disabled"])
+        #expect(alone.next(avoiding: 0) == "0")
+    }
+
+    @Test("a backup serves only when no other server is up, the first one alone")
+    func backup() throws {
+        let backend = try Backends.make(["", "backup", "backup"])
+        #expect((0..<2).map { _ in backend.next() } == ["0", "0"])
+        backend.servers[0].isUp.store(false, ordering: .relaxed)
+        #expect((0..<2).map { _ in backend.next() } == ["1", "1"])
+        backend.servers[1].isUp.store(false, ordering: .relaxed)
+        #expect(backend.next() == "2")
+    }
+
+    @Test("a full server is no reason to use a backup")
+    func backupWhenFull() throws {
+        let backend = try Backends.make(["maxconn 1", "backup"])
+        #expect(backend.next() == "0")
+        #expect(backend.next() == "full")
+    }
+
+    @Test("option allbackups spreads over all backups")
+    func allBackups() throws {
+        let backend = try Backends.make(["disabled", "backup", "backup"], "option allbackups")
+        #expect((0..<4).map { _ in backend.next() } == ["1", "2", "1", "2"])
+    }
+
+    @Test("minconn: the limit grows with the load, from minconn to maxconn")
+    func minconn() throws {
+        // maxconn 100 makes the default of fullconn 10.
+        let backend = try Backends.make(["minconn 2 maxconn 20"])
+        let server = backend.servers[0]
+        #expect(backend.fullconn == 10)
+        #expect(backend.limit(of: server) == 2)
+        for _ in 0..<5 { _ = backend.enter() }
+        #expect(backend.limit(of: server) == 10)
+        for _ in 0..<5 { _ = backend.enter() }
+        #expect(backend.limit(of: server) == 20)
+        for _ in 0..<10 { backend.leave() }
+        #expect(backend.current == 0)
+    }
+
+    @Test("places: never more than the limit, and none lost, however many threads compete")
+    func places() throws {
+        let backend = try Backends.make(["maxconn 2"])
+        let server = backend.servers[0]
+        let threads = try (0..<4).map { _ in
+            try Thread {
+                for _ in 0..<20_000 where server.reserve(limit: 2) {
+                    if server.current > 2 { Issue.record("more places than there are") }
+                    server.leave()
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        #expect(server.current == 0)
+        #expect(server.reserve(limit: 2))
+        #expect(server.reserve(limit: 2))
+        #expect(!server.reserve(limit: 2))
+    }
+
+    @Test("with a server down, every thread finds the other one")
+    func noSpuriousRefusal() throws {
+        let backend = try Backends.make(["disabled", ""])
+        let threads = try (0..<3).map { _ in
+            try Thread {
+                for _ in 0..<20_000 {
+                    guard case .server(let server) = backend.assign() else {
+                        Issue.record("a server that is up was not found")
+                        return
+                    }
+                    server.leave()
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+    }
+}
