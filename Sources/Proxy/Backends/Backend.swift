@@ -84,17 +84,26 @@ final class Backend {
         // Those who wait go first.
         if queue.count > 0 && avoided == nil && hasUsable { return .full }
         let first = pick(from: active, activeIndexes, avoiding: avoided)
-        if case .none = first {
-            let second = pickBackup(avoiding: avoided)
-            if case .none = second, let avoided, avoided.isUp.load(ordering: .relaxed) {
-                return avoided.reserve(limit: limit(of: avoided)) ? .server(avoided) : .full
-            }
-            return second
-        }
-        return first
+        guard case .none = first else { return first }
+        // That an attempt has failed does not make a server unusable: it comes before the backups.
+        if let avoided, !avoided.settings.isBackup, avoided.isUsable { return again(avoided) }
+        let second = pickBackup(avoiding: avoided)
+        if case .none = second, let avoided, avoided.isUsable { return again(avoided) }
+        return second
     }
 
-    private var hasUsable: Bool { servers.contains { $0.isUp.load(ordering: .relaxed) } }
+    private func again(_ server: Server) -> Assignment {
+        server.reserve(limit: limit(of: server)) ? .server(server) : .full
+    }
+
+    /// Whether a stream that could not reach a server could be sent to another one.
+    func hasAlternative(to server: Server) -> Bool {
+        servers.contains {
+            $0 !== server && $0.isUsable && ($0.settings.isBackup == server.settings.isBackup || !server.isUsable)
+        }
+    }
+
+    private var hasUsable: Bool { servers.contains { $0.isUsable } }
 
     private func pick(from turns: RoundRobin, _ indexes: [Int], avoiding avoided: Server?) -> Assignment {
         if turns.isEmpty { return .none }
@@ -103,14 +112,14 @@ final class Backend {
         for _ in 0..<min(turns.count, Backend.turnsTried) {
             place = turns.next()
             let server = servers[indexes[place]]
-            if !server.isUp.load(ordering: .relaxed) || server === avoided { continue }
+            if !server.isUsable || server === avoided { continue }
             if server.reserve(limit: limit(of: server)) { return .server(server) }
         }
         // Other threads may have had the turns of the servers that were not met: only a look at each one tells.
         var isFull = false
         for step in 1...indexes.count {
             let server = servers[indexes[(place + step) % indexes.count]]
-            if !server.isUp.load(ordering: .relaxed) || server === avoided || server.settings.weight == 0 { continue }
+            if !server.isUsable || server === avoided { continue }
             if server.reserve(limit: limit(of: server)) { return .server(server) }
             isFull = true
         }
@@ -125,7 +134,7 @@ final class Backend {
         if settings.options.contains(.allBackups) { return pick(from: backup, backupIndexes, avoiding: avoided) }
         for index in backupIndexes {
             let server = servers[index]
-            if !server.isUp.load(ordering: .relaxed) || server === avoided || server.settings.weight == 0 { continue }
+            if !server.isUsable || server === avoided { continue }
             return server.reserve(limit: limit(of: server)) ? .server(server) : .full
         }
         return .none

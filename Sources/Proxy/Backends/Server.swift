@@ -22,6 +22,8 @@ final class Server {
     var current: Int { places.current }
     /// Whether the server may get new streams.
     let isUp: Atomic<Bool>
+    /// Whether the server has a share of new streams.
+    var isUsable: Bool { settings.weight > 0 && isUp.load(ordering: .relaxed) }
     /// Idle connections, a pool for each worker.
     let idle: [IdlePool]
 

@@ -196,8 +196,8 @@ struct PatternMatch {
         case .prefix: return holds(bytes, at: 0)
         case .suffix: return bytes.count >= text.count && holds(bytes, at: bytes.count - text.count)
         case .substring: return find(bytes) { _, _ in true }
-        case .subdirectory: return find(bytes) { isEdge($0, of: bytes, "/?") && isEdge($1, of: bytes, "/?") }
-        case .domain: return find(bytes) { isEdge($0, of: bytes, "/?.:") && isEdge($1, of: bytes, "/?.:") }
+        case .subdirectory: return findWord(bytes, "/?")
+        case .domain: return findWord(bytes, "/?.:")
         default: return false
         }
     }
@@ -217,6 +217,17 @@ struct PatternMatch {
             if accept(start - 1, start + text.count) { return true }
         }
         return false
+    }
+
+    /// Finds the pattern between delimiters; those at its own ends say nothing more.
+    private func findWord(_ bytes: Span<UInt8>, _ delimiters: StaticString) -> Bool {
+        var first = 0, end = text.count
+        while first < end, isEdge(first, of: text.span, delimiters) { first += 1 }
+        while first < end, isEdge(end - 1, of: text.span, delimiters) { end -= 1 }
+        if first > 0 || end < text.count {
+            return PatternMatch(text: Array(text[first..<end]), ignoreCase: ignoreCase).findWord(bytes, delimiters)
+        }
+        return find(bytes) { isEdge($0, of: bytes, delimiters) && isEdge($1, of: bytes, delimiters) }
     }
 
     /// Whether a position is outside of the sample, or holds one of the delimiters.

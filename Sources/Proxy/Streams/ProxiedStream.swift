@@ -250,7 +250,8 @@ class ProxiedStream: QueuedStream {
     }
 
     private final func redispatches(_ backend: Backend) -> Bool {
-        isRedispatchDue(backend) && backend.servers.count > 1
+        guard let server else { return false }
+        return isRedispatchDue(backend) && backend.hasAlternative(to: server)
     }
 
     /// Whether the next attempt goes to another server (manual, section 4.2, `option redispatch`).

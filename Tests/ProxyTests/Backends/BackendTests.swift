@@ -86,6 +86,14 @@ struct BackendTests {
         #expect(backend.next() == "full")
     }
 
+    @Test("that a server could not be reached once is no reason to use a backup")
+    func backupWhenAvoiding() throws {
+        let backend = try Backends.make(["", "backup"])
+        #expect(backend.next(avoiding: 0) == "0")
+        #expect(!backend.hasAlternative(to: backend.servers[0]))
+        #expect(try Backends.make(["", ""]).hasAlternative(to: backend.servers[0]))
+    }
+
     @Test("option allbackups spreads over all backups")
     func allBackups() throws {
         let backend = try Backends.make(["disabled", "backup", "backup"], "option allbackups")
