@@ -1,3 +1,4 @@
+import Base
 import CPlatform
 import Synchronization
 
@@ -178,7 +179,7 @@ public struct AtomicLink: @unchecked Sendable {
     @inlinable
     func spinWait(while value: Int32, round: inout Int) {
         round &+= 1
-        if round < 64 {
+        if round < Limits.spinsBeforeYield {
             host_relax()
         } else {
             host_yield()
