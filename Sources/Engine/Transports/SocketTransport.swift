@@ -8,7 +8,12 @@ import Glibc
 /// while there is credit, and written directly, the poller being asked only after a full send buffer.
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: kernel and pool are the worker's, which outlives its transports; they are referred to without counting, as each
+// piece of data needs both.
+@safe
 public final class SocketTransport: Transport {
+    private let kernel: Unmanaged<Kernel>
+    private let pool: Unmanaged<ChunkPool>
     private enum State { case connecting, open, closed }
 
     private var fd: Int32
@@ -22,6 +27,8 @@ public final class SocketTransport: Transport {
     public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
         self.fd = fd
         self.state = .open
+        unsafe kernel = Unmanaged.passUnretained(worker.kernel)
+        unsafe pool = Unmanaged.passUnretained(worker.pool)
         super.init(worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
@@ -31,6 +38,8 @@ public final class SocketTransport: Transport {
     public init(connecting fd: Int32, worker: Worker, consumer: TransportConsumer) {
         self.fd = fd
         self.state = .connecting
+        unsafe kernel = Unmanaged.passUnretained(worker.kernel)
+        unsafe pool = Unmanaged.passUnretained(worker.pool)
         super.init(worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
@@ -103,14 +112,18 @@ public final class SocketTransport: Transport {
         var left = Limits.receivesPerTurn
         while credit > 0 && left > 0 {
             left -= 1
-            guard var chunk = worker.pool.take() else {
+            var block: Chunk?
+            unsafe pool._withUnsafeGuaranteedRef { block = $0.take() }
+            guard var chunk = block.take() else {
                 waitForBlocks()
                 return
             }
             // SAFETY: the block is fresh and ours; the kernel writes at most `asked` bytes into it.
             let free = unsafe chunk.freeBytes
             let asked = min(credit, free.count)
-            let received = unsafe worker.kernel.recv(fd, free.baseAddress!, asked)
+            let received = unsafe kernel._withUnsafeGuaranteedRef {
+                unsafe $0.recv(fd, free.baseAddress!, asked)
+            }
             if received > 0 {
                 chunk.extend(by: received)
                 credit -= received
@@ -193,12 +206,16 @@ public final class SocketTransport: Transport {
                 let count = unsafe queue.fill(vectors)
                 if count == 1 {
                     let length = unsafe vectors[0].iov_len
-                    let result = unsafe worker.kernel.send(fd, vectors[0].iov_base, length, more: more)
+                    let result = unsafe kernel._withUnsafeGuaranteedRef {
+                        unsafe $0.send(fd, vectors[0].iov_base, length, more: more)
+                    }
                     return (length, result)
                 }
                 var total = 0
                 for index in 0..<count { total &+= unsafe Int(vectors[index].iov_len) }
-                let result = unsafe worker.kernel.sendv(fd, vectors.baseAddress!, count, more: more)
+                let result = unsafe kernel._withUnsafeGuaranteedRef {
+                    unsafe $0.sendv(fd, vectors.baseAddress!, count, more: more)
+                }
                 return (total, result)
             }
             if sent < 0 {

@@ -34,13 +34,15 @@ final class HTTPConnection: TransportConsumer {
     /// Takes over an accepted socket; `start` begins.
     init(_ fd: Int32, context: WorkerContext, listener: Listener, client: LogAddress) {
         self.context = context
+        worker = context.worker
         self.listener = listener
         transport = SocketTransport(accepted: fd, worker: context.worker)
         self.client = client
         super.init()
     }
 
-    private var worker: Worker { context.worker }
+    /// The context's, stored: reading it through would count a reference each time.
+    private let worker: Worker
 
     /// The client's host as text ("127.0.0.1", "::1"); empty for a unix socket. Made once, when it is first needed.
     lazy var addressText: [UInt8] = {

@@ -37,7 +37,8 @@ enum ServerPhase {
 /// Thread-safety: its worker's thread only.
 class ProxiedStream: QueuedStream {
     final let context: WorkerContext
-    final var worker: Worker { context.worker }
+    /// The context's, stored: reading it through would count a reference each time.
+    final let worker: Worker
     /// Set before use; a spare exchange keeps that of its last request.
     final var frontend: Frontend!
     final var backend: Backend?
@@ -66,6 +67,7 @@ class ProxiedStream: QueuedStream {
 
     init(context: WorkerContext) {
         self.context = context
+        worker = context.worker
         super.init()
     }
 
