@@ -81,7 +81,7 @@ struct FDList: Sendable {
             let tail = last.load(.sequential)
             let edge = edge(tail)
             guard edge.compareExchange(FDList.end, FDList.locked) else {
-                edge.spinWait(while: edge.load(.relaxed), round: &round)
+                wait(edge, &round)
                 continue
             }
             // The edge may be the last one of another list by now, if the old tail moved there: then this is not it.
@@ -112,13 +112,18 @@ struct FDList: Sendable {
             let before = previous(fd).load(.sequential)
             let edge = edge(before)
             guard edge.compareExchange(FDList.to(fd), FDList.locked) else {
-                // Its predecessor is being worked on, or is another one by now.
-                own.spinWait(while: link, round: &round)
+                // Its predecessor is being worked on, or is another one by now: only the former is waited for.
+                wait(edge, &round)
                 continue
             }
             unlink(fd, own: own, before: before, edge: edge)
             return true
         }
+    }
+
+    /// After an edge could not be locked: waits while it is locked, and does not if it leads elsewhere by now.
+    private func wait(_ edge: AtomicLink, _ round: inout Int) {
+        if edge.load(.relaxed) == FDList.locked { edge.spinWait(while: FDList.locked, round: &round) }
     }
 
     /// The second half of removing: the edge before the entry is locked, so it stays where it is.

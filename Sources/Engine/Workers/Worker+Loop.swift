@@ -263,6 +263,14 @@ extension Worker {
         unsafe Unmanaged<FDHandler>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.ready(fd, events, on: worker) }
     }
 
+    /// Lets go of every message, task and handler, once no thread runs the loop any more.
+    func letGo() {
+        mailbox.clear()
+        queue.clear()
+        wheel.clear()
+        releaseFarewells()
+    }
+
     func releaseFarewells() {
         var position = 0
         // A handler's end may remove descriptors of its own.

@@ -148,7 +148,7 @@ public final class WorkerGroup: @unchecked Sendable {
     }
 
     deinit {
-        for worker in workers { worker.mailbox.clear() }
+        for worker in workers { worker.letGo() }
         table.abandon()
     }
 }
