@@ -71,7 +71,8 @@ public final class ProxyRuntime {
         if !builder.errors.isEmpty { throw StartError(builder.errors) }
     }
 
-    static var processorCount: Int {
+    /// How many processors this process may run on, at most as many as there can be threads: `nbthread`'s default.
+    public static var processorCount: Int {
         min(max(1, Int(host_processor_count())), Limits.threads)
     }
 

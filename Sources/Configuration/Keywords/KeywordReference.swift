@@ -7,7 +7,7 @@ public enum KeywordReference {
 
             What this version of Martlet reads, made from the tables in `Sources/Configuration` (a test compares).
             The section is that of HAProxy's configuration manual, which says the rest. A keyword that HAProxy knows and
-            this page does not is an error that says so; nothing is accepted and ignored.
+            this page does not is an error that says so; what has no effect here says so.
 
             ## `global`
 

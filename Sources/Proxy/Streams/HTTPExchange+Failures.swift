@@ -79,6 +79,10 @@ extension HTTPExchange {
         keepsClient = false
         frontend.counters.add(.requestErrors, on: worker.index)
         let options = frontend.settings.options
+        // The wait was for the whole of the connection's time.
+        requestStart = acceptTicks
+        record.idleMilliseconds = 0
+        record.requestDateMicroseconds = record.acceptDateMicroseconds
         record.requestMilliseconds = -1
         if cause == .clientTimeout {
             if options.contains(.httpIgnoreProbes) { return closeSilently() }

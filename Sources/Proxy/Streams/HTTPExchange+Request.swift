@@ -148,6 +148,8 @@ extension HTTPExchange {
             || request.has(.te) || request.has(.proxyConnection) || request.has(.upgrade)
         {
             request.removeHopByHopFields(keepUpgrade: isUpgrade)
+            // Who sends TE says so in Connection (RFC 9110, section 10.1.4).
+            if request.has(.te) { _ = request.add(.connection, value: "te") }
         }
         guard let option = backend.settings.forwardFor ?? frontend.settings.forwardFor else { return }
         let address = client.client.socketAddress

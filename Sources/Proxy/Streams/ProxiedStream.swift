@@ -124,6 +124,7 @@ class ProxiedStream: QueuedStream {
         retriesLeft = backend.settings.retries
         queueStart = worker.now
         _ = backend.enter()
+        backend.counters.add(.sessions, on: worker.index)
     }
 
     /// Asks the backend for a server.
@@ -148,6 +149,7 @@ class ProxiedStream: QueuedStream {
     private final func place(on server: Server) {
         self.server = server
         lastServer = server
+        server.counters.add(.sessions, on: worker.index)
         record.server = server.name
         record.queueMilliseconds = elapsed(since: queueStart)
         if connectStart == .zero { connectStart = worker.now }

@@ -16,7 +16,7 @@ struct Demo {
 
     func run() -> Int32 {
         var configuration = DemoConfiguration(
-            port: arguments.port, threads: min(SystemProcess.processorCount, Limits.threads),
+            port: arguments.port, threads: min(ProxyRuntime.processorCount, Limits.threads),
             pollers: arguments.pollers)
         if arguments.wantsHelp {
             Console.output(Usage.text(program: "martlet"))

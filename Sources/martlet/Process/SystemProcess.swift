@@ -46,9 +46,6 @@ enum SystemProcess {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Processors of the machine that are online, at least 1.
-    static var processorCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
-
     // ---- Place and limits
 
     static func changeDirectory(_ path: String) throws(SystemError) {

@@ -2,6 +2,7 @@ import CPlatform
 import Configuration
 import Engine
 import Glibc
+import Proxy
 
 /// The program: from the command line to the exit status.
 enum Program {
@@ -54,7 +55,7 @@ enum Program {
         _ = kernel.setDescriptorLimit(soft: limit, hard: kernel.descriptorLimit(hard: true))
         Console.output(
             ProgramVersion.details(
-                allowed: arguments.pollers, kernel: kernel, processors: SystemProcess.processorCount))
+                allowed: arguments.pollers, kernel: kernel, processors: ProxyRuntime.processorCount))
     }
 
     /// `-cc`: 0 true, 1 false, 2 error.
