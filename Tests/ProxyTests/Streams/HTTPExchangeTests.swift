@@ -120,13 +120,14 @@ struct HTTPExchangeTests {
         let bench = try ProxyBench.http(global: " tune.bufsize \(blockBytes)\n tune.maxrewrite 256")
         let size = 1_000_000
         let request = Array("PUT / HTTP/1.1\r\nhost: a\r\ncontent-length: \(size)\r\n\r\n".utf8) + pattern(size)
+        let expected = pattern(size)
         let client = try bench.client()
         var sent = max(0, client.send(Array(request.prefix(500))))
         let server = try bench.accept()
         let whole = bench.turn(milliseconds: 8000) {
             if sent < request.count { sent += max(0, client.send(Array(request[sent...].prefix(40_000)))) }
             server.receive(limit: 10_000)
-            return server.bytes.count >= size && server.bytes.suffix(size) == pattern(size)[...]
+            return server.bytes.count >= size && server.bytes.suffix(size) == expected[...]
         }
         #expect(whole)
         server.send(okay)
