@@ -3,8 +3,8 @@ import CPlatform
 import Glibc
 
 /// The operating system that the program runs on. Tests override single calls.
-// SAFETY: Sendable because its only field is a constant. Every method below passes pointers on to the call of its name,
-// whose requirements are the caller's (see `Kernel`).
+// SAFETY: Sendable because its only field is a constant. Every method below passes pointers on to the call of its
+// name, whose requirements are the caller's (see `Kernel`).
 open class HostKernel: Kernel, @unchecked Sendable {
     /// The tests run the kqueue poller against an emulation; the program does not offer that one.
     private let kqueueEmulation: Bool

@@ -4,9 +4,9 @@ import Glibc
 
 /// Every system call that the engine and the proxy use, as one method each.
 ///
-/// A result is a value >= 0, or -errno; nothing throws. EINTR is retried inside where the call has done nothing yet, but
-/// never in a wait. Subclasses play an operating system: `HostKernel` is the real one. All methods may be called from
-/// any thread. Source: the manual pages of the calls (sections 2 and 7).
+/// A result is a value >= 0, or -errno; nothing throws. EINTR is retried inside where the call has done nothing yet,
+/// but never in a wait. Subclasses play an operating system: `HostKernel` is the real one. All methods may be called
+/// from any thread. Source: the manual pages of the calls (sections 2 and 7).
 ///
 /// Safety: the pointers must be valid for the stated counts, as for the system calls themselves.
 // SAFETY: Sendable because subclasses have no mutable state or guard it themselves; the base class has none.

@@ -99,8 +99,8 @@ final class EpollPoller: Poller {
         }
     }
 
-    /// The flags of a slot's state for a report of epoll. The end of the peer's side makes reading ready; the end of the
-    /// connection, or an error, makes both directions ready, so that whoever is active finds out.
+    /// The flags of a slot's state for a report of epoll. The end of the peer's side makes reading ready; the end of
+    /// the connection, or an error, makes both directions ready, so that whoever is active finds out.
     @inline(__always)
     static func flags(_ reported: UInt32) -> UInt64 {
         var flags: UInt64 = 0

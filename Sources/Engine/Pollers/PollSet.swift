@@ -71,8 +71,8 @@ final class PollSet: @unchecked Sendable {
         }
     }
 
-    /// The highest number has left: the bound goes down to what is still there. Who adds sets its bit before it looks at
-    /// the bound; so after lowering, one more look finds whoever relied on the old bound.
+    /// The highest number has left: the bound goes down to what is still there. Who adds sets its bit before it looks
+    /// at the bound; so after lowering, one more look finds whoever relied on the old bound.
     private func lower(from fd: Int32) {
         let before = UInt64(truncatingIfNeeded: Int(fd) + 1)
         guard bound.load(.sequential) == before else { return }
@@ -112,7 +112,8 @@ class SetPoller: Poller {
 
     override var isProcessWide: Bool { true }
 
-    /// What is to be watched: of a local descriptor only what is not known to be ready; of a shared one what is active.
+    /// What is to be watched: of a local descriptor only what is not known to be ready; of a shared one what is
+    /// active.
     private func wanted(_ slot: FDSlot) -> Interest {
         let state = slot.loadState(.sequential)
         guard state.isOpen, slot.threadMask.load(.sequential) != 0 else { return [] }

@@ -10,15 +10,16 @@ import Glibc
 //   forget      removes the registration for good, before the number is closed. From any thread, while nobody else
 //               works on the slot.
 //   wait        waits, at most the given milliseconds (0: only looks; -1: for ever). Nothing else happens in it: no
-//               state changes, no handlers. Returns the number of events, or -errno. A process-wide set is copied here,
-//               after the thread has published that it sleeps and looked once more for updates.
+//               state changes, no handlers. Returns the number of events, or -errno. A process-wide set is copied
+//               here, after the thread has published that it sleeps and looked once more for updates.
 //   dispatch    turns what `wait` found into `Worker.report` calls, one for each descriptor, with the token that the
 //               registration carried (poll and select: the generation that they noted when they copied the set).
 //   close       gives back what the kernel holds for it.
 //
 // A local descriptor (`registersOnce` pollers) is registered once, edge-triggered, in both directions; a listener
-// level-triggered so that one event wakes one thread; any other shared one level-triggered while it is active. A shared
-// descriptor stays registered while it is ready: the kernel repeats what is left, and accepting costs no update.
+// level-triggered so that one event wakes one thread; any other shared one level-triggered while it is active. A
+// shared descriptor stays registered while it is ready: the kernel repeats what is left, and accepting costs no
+// update.
 
 /// What waits for events, one instance for each thread.
 class Poller {

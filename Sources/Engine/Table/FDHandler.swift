@@ -36,9 +36,9 @@ public enum FDKind: UInt8, Sendable {
 open class FDHandler {
     public init() {}
 
-    /// Called when the descriptor is active and ready in a direction, or when a hang-up or an error was reported for an
-    /// active direction. On return with a direction still active and ready the descriptor is served again in the next
-    /// turn without asking the kernel.
+    /// Called when the descriptor is active and ready in a direction, or when a hang-up or an error was reported for
+    /// an active direction. On return with a direction still active and ready the descriptor is served again in the
+    /// next turn without asking the kernel.
     ///
     /// A shared descriptor's handler may run on several threads at once.
     open func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {}

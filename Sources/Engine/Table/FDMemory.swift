@@ -2,8 +2,8 @@ import Base
 import CPlatform
 
 /// The memory of the descriptor table: one slot per number, mapped as zeros, so that an unused page costs nothing.
-// SAFETY: Sendable because it is a constant pointer and its length; slots are atomic cells. The owner of the mapping is
-// `FDTable`, which outlives every user.
+// SAFETY: Sendable because it is a constant pointer and its length; slots are atomic cells. The owner of the mapping
+// is `FDTable`, which outlives every user.
 @safe
 @frozen
 @usableFromInline

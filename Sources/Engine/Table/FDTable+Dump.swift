@@ -63,8 +63,8 @@ extension FDTable {
         return unsafe Unmanaged<FDHandler>.fromOpaque(pointer)._withUnsafeGuaranteedRef { "\(type(of: $0))" }
     }
 
-    /// Every slot in use, by number. Any thread; given the worker of the calling thread, also the handlers' names where
-    /// they can be had (its own local descriptors, and the shared ones).
+    /// Every slot in use, by number. Any thread; given the worker of the calling thread, also the handlers' names
+    /// where they can be had (its own local descriptors, and the shared ones).
     public func descriptions(on worker: Worker? = nil) -> [FDDescription] {
         var found: [FDDescription] = []
         for fd in 0..<Int32(clamping: highestUsed) {

@@ -246,7 +246,8 @@ public final class FDTable: @unchecked Sendable {
 
     // MARK: Ready shared descriptors
 
-    /// Puts a shared descriptor that is ready and active where its threads look before they sleep. The caller is inside.
+    /// Puts a shared descriptor that is ready and active where its threads look before they sleep. The caller is
+    /// inside.
     func putReady(_ fd: Int32, _ slot: FDSlot) {
         readyList.add(fd)
         readyThreads.fetchOr(slot.threadMask.load(.sequential), .sequential)
@@ -254,8 +255,8 @@ public final class FDTable: @unchecked Sendable {
 
     // MARK: Waking
 
-    /// Makes sure that one thread of the mask looks at its lists without waiting for a timeout: one that is awake will,
-    /// because it looks once more before it sleeps; if all sleep, one is woken.
+    /// Makes sure that one thread of the mask looks at its lists without waiting for a timeout: one that is awake
+    /// will, because it looks once more before it sleeps; if all sleep, one is woken.
     func wakeOne(of mask: UInt64, _ worker: Worker) {
         let candidates = ThreadSet(bits: mask & live.load(.sequential))
         for thread in candidates where thread < threads {

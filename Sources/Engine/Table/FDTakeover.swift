@@ -5,9 +5,9 @@ import Base
 ///
 /// The owner alone offers. While it is offered nobody touches it but by exchanging this word: a taker, to become the
 /// owner; the owner, to withdraw the offer (it does so before it serves an event). Whoever wins the exchange has the
-/// descriptor for itself, so no lock is needed, nobody waits, and a loser has changed nothing. The growing number makes
-/// sure that a taker who looked at an older offer loses, even if the number of the descriptor and the owner are the
-/// same again.
+/// descriptor for itself, so no lock is needed, nobody waits, and a loser has changed nothing. The growing number
+/// makes sure that a taker who looked at an older offer loses, even if the number of the descriptor and the owner are
+/// the same again.
 @frozen
 @usableFromInline
 struct FDTenure {
@@ -84,8 +84,8 @@ extension Worker {
         return true
     }
 
-    /// Takes a descriptor that another thread offers: its events come to `handler` on this thread from now on, and what
-    /// is readable or writable already is reported again. False when the offer is gone; then nothing has changed.
+    /// Takes a descriptor that another thread offers: its events come to `handler` on this thread from now on, and
+    /// what is readable or writable already is reported again. False when the offer is gone; then nothing has changed.
     ///
     /// The old handler is let go of on its own thread.
     public func take(_ offer: FDOffer, _ handler: FDHandler, want interest: Interest = .read) -> Bool {

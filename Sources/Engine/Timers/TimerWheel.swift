@@ -1,7 +1,8 @@
 import Base
 
 /// The timers of one worker: a hierarchy of eleven wheels of 64 slots, the first one of a millisecond a slot, each
-/// next one 64 times as coarse, so that together they reach any instant. Setting, moving and cancelling cost a few stores, whatever the number of timers.
+/// next one 64 times as coarse, so that together they reach any instant. Setting, moving and cancelling cost a few
+/// stores, whatever the number of timers.
 ///
 /// A task stands in the wheel of the highest digit (in base 64) in which its instant differs from `elapsed`. So the
 /// first occupied slot of the lowest occupied wheel is always the earliest, and no slot of a wheel lies behind it.

@@ -1,6 +1,7 @@
 import Base
 
-/// Counters of one thread, for `show activity`. Only its thread adds; any thread may read, and sees each counter whole.
+/// Counters of one thread, for `show activity`. Only its thread adds; any thread may read, and sees each counter
+/// whole.
 public final class Activity: Sendable {
     /// What is counted. The names are those that `show activity` prints.
     public enum Counter: Int, CaseIterable, Sendable {

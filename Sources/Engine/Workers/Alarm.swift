@@ -3,9 +3,9 @@ import Base
 /// Whether one worker sleeps, in one word, and the way to end its sleep.
 ///
 /// The sleeper publishes "asleep", then looks once more at everything that may have come (`Worker.hasWork`), and only
-/// then waits. A waker puts its work in place, and only then looks at the word. Both sides are sequentially consistent,
-/// so at least one of them sees the other. "Asleep" and "notified" are one word, because a waker that saw the one
-/// without the other would take the thread for woken, or ring twice.
+/// then waits. A waker puts its work in place, and only then looks at the word. Both sides are sequentially
+/// consistent, so at least one of them sees the other. "Asleep" and "notified" are one word, because a waker that saw
+/// the one without the other would take the thread for woken, or ring twice.
 @safe
 struct Alarm: Sendable {
     static let awake: UInt64 = 0

@@ -33,7 +33,8 @@ final class Mailbox {
         if unsafe oldest == nil {
             var number = newest.load(.relaxed) == 0 ? 0 : newest.exchange(0, .acquireRelease)
             while number != 0 {
-                // SAFETY: the number is a retained reference that `put` stored; the stack gave it to this thread alone.
+                // SAFETY: the number is a retained reference that `put` stored; the stack gave it to this thread
+                // alone.
                 let message = unsafe Message.reference(number)
                 number = unsafe message._withUnsafeGuaranteedRef { reference in
                     let before = reference.previous

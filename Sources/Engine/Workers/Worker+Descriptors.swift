@@ -1,8 +1,8 @@
 import Base
 import CPlatform
 
-// The verbs. For a local descriptor they are plain loads and stores of its own thread, and with a poller that registers
-// once no system call; for a shared one, atomic updates between `enter` and `leave`.
+// The verbs. For a local descriptor they are plain loads and stores of its own thread, and with a poller that
+// registers once no system call; for a shared one, atomic updates between `enter` and `leave`.
 
 extension Worker {
     static func number(of handler: FDHandler) -> UInt64 {
@@ -86,8 +86,8 @@ extension Worker {
         localChanged(fd, slot, new)
     }
 
-    /// The direction is taken for ready without a report of the kernel: for a first try that probably succeeds. If it is
-    /// active, the handler is called in the next turn.
+    /// The direction is taken for ready without a report of the kernel: for a first try that probably succeeds. If it
+    /// is active, the handler is called in the next turn.
     @inlinable
     public func may(_ fd: Int32, _ interest: Interest) {
         let slot = memory[fd]
@@ -144,8 +144,8 @@ extension Worker {
 
     // MARK: Shared
 
-    /// From inside: whether the slot still is a shared descriptor's. A thread that comes late may find it free, or find
-    /// the number with somebody's connection.
+    /// From inside: whether the slot still is a shared descriptor's. A thread that comes late may find it free, or
+    /// find the number with somebody's connection.
     private func hasSharedOwner(_ slot: FDSlot) -> Bool {
         slot.threadMask.load(.sequential) != 0 && !slot.loadState(.sequential).isLocal
     }

@@ -4,8 +4,8 @@ import CPlatform
 
 /// One thread of a group and its loop. Everything here is for its own thread, unless a comment says otherwise.
 ///
-/// A turn of the loop: run what is due (timers, run queue, mailbox); serve the ready lists; apply polling updates; wait;
-/// turn reports into handler calls. See `Worker+Loop.swift`.
+/// A turn of the loop: run what is due (timers, run queue, mailbox); serve the ready lists; apply polling updates;
+/// wait; turn reports into handler calls. See `Worker+Loop.swift`.
 public final class Worker: @unchecked Sendable {
     // SAFETY: Sendable because other threads only touch `mailbox`, `activity` and constants.
 
