@@ -4,6 +4,8 @@
 /// slice of the same block. The block goes back to its pool when the last slice is gone.
 ///
 /// Thread-safety: a chunk belongs to its pool's thread.
+// SAFETY: `block` is alive while a slice of it is: each slice holds one of its references, and the last one gives it
+// back; start and length lie within the block.
 @safe
 @frozen
 public struct Chunk: ~Copyable {
@@ -172,6 +174,7 @@ public struct Chunk: ~Copyable {
 }
 
 /// A chunk whose reference is held by a container (arrays refuse noncopyable elements).
+// SAFETY: the pointer is that of a chunk, whose reference is held here.
 @usableFromInline
 @safe
 struct ChunkReference {

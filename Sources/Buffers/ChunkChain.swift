@@ -4,6 +4,8 @@ import Glibc
 ///
 /// The ring that holds the references is allocated at the first append and kept until `releaseStorage` or the end of
 /// the chain, so a chain in steady use allocates nothing and an idle one holds nothing.
+// SAFETY: the ring has room for `capacity` references, of which `chunkCount` from `head` on are initialised, each
+// holding one reference on its block.
 @safe
 public struct ChunkChain: ~Copyable {
     private var ring: UnsafeMutablePointer<ChunkReference>?

@@ -3,6 +3,7 @@ import Glibc
 /// The header that stands in front of a block's bytes.
 ///
 /// The count is plain: a block belongs to its pool's thread, and only that thread shares or releases it.
+// SAFETY: a header stands in front of memory that its pool allocated, and that the pool alone frees.
 @usableFromInline
 @unsafe
 struct BlockHeader {
@@ -24,6 +25,7 @@ struct BlockHeader {
 ///
 /// Thread-safety: a pool and every chunk cut from it belong to one thread. A pool must outlive its chunks; it is the
 /// worker's, which lives as long as the process serves.
+// SAFETY: what is on the free list came from this pool's malloc, and no chunk refers to it.
 @safe
 public final class ChunkPool {
     /// Usable bytes of a block (`tune.bufsize`).

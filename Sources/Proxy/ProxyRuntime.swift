@@ -14,8 +14,8 @@ public struct StartError: Error, Sendable {
 
 /// A running proxy: listeners, frontends, backends and the workers that serve them.
 ///
-/// Use: make it from a configuration, `openListeners` (with the rights that ports need), `prepareEngine` (after the last
-/// fork), `run` (returns when all is over). `drain` and `stop` end it.
+/// Use: make it from a configuration, `openListeners` (with the rights that ports need), `prepareEngine` (after the
+/// last fork), `run` (returns when all is over). `drain` and `stop` end it.
 ///
 /// Thread-safety: `stop` may be called on any thread, `drain` on a worker's; the rest by the thread that runs it.
 public final class ProxyRuntime {

@@ -52,7 +52,9 @@ public enum BindParameters {
             settings.maximumSegmentSizeBytes = value
         },
         text("name", "<name>", "Name of the listener, in statistics and messages") { $0.name = $1 },
-        number("nice", -1_024...1_024, "Without effect here: each connection has an equal share of a turn") { $0.nice = $1 },
+        number("nice", -1_024...1_024, "Without effect here: each connection has an equal share of a turn") {
+            $0.nice = $1
+        },
         Parameter("proto", "<name>", values: 1, section: "5.1", "Protocol on the connection: h1") {
             settings, call throws(SyntaxFailure) in
             try call.onlyHTTP1(0)

@@ -58,8 +58,8 @@ extension FDTable {
     }
 
     private static func typeName(_ number: UInt64) -> String {
-        guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(number)) else { return "" }
         // SAFETY: the caller keeps the slot from being emptied.
+        guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(number)) else { return "" }
         return unsafe Unmanaged<FDHandler>.fromOpaque(pointer)._withUnsafeGuaranteedRef { "\(type(of: $0))" }
     }
 

@@ -5,10 +5,9 @@ import CPlatform
 ///
 /// What one thread does alone stands in `Worker`; here is what threads do with each other: entering and leaving a
 /// shared slot, posting and taking updates, the global ready list, closing, and waking.
+// SAFETY: Sendable because everything that changes is in atomic cells, but for `pollers` and `wakers`, which are
+// set once by the group before its threads start.
 public final class FDTable: @unchecked Sendable {
-    // SAFETY: Sendable because everything that changes is in atomic cells, but for `pollers` and `wakers`, which are
-    // set once by the group before its threads start.
-
     let memory: FDMemory
     let kernel: Kernel
     let threads: Int
@@ -163,8 +162,8 @@ public final class FDTable: @unchecked Sendable {
     }
 
     static func releaseHandler(_ number: UInt64) {
-        guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(number)) else { return }
         // SAFETY: `insert` stored a retained reference; the slot was emptied by the caller alone.
+        guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(number)) else { return }
         unsafe Unmanaged<FDHandler>.fromOpaque(pointer).release()
     }
 
@@ -226,14 +225,15 @@ public final class FDTable: @unchecked Sendable {
     func acknowledge(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) -> UInt64 {
         let entered = enter(slot, worker.bit)
         defer { if entered { leave(fd, slot, worker.bit, worker) } }
-        let owned = slot.threadMask.load(.sequential) != 0
-        if isProcessWide && owned {
+        if isProcessWide && slot.threadMask.load(.sequential) != 0 {
             // The set first, then the bits, then the set again: a second thread that sees no bit copies the new set.
             pollerOf(worker).update(fd, slot, worker)
         }
         let taken = isProcessWide ? ~UInt64(0) : worker.bit
         let before = slot.updateMask.fetchAnd(~taken, .sequential)
-        if owned {
+        // Looked at behind the bit, as all of the state: the number may have been closed and opened again meanwhile, and
+        // the bit may be the newcomer's.
+        if slot.threadMask.load(.sequential) != 0 {
             pollerOf(worker).update(fd, slot, worker)
             worker.activity.add(.globalUpdates)
         } else {

@@ -8,8 +8,8 @@ import Glibc
 /// while there is credit, and written directly, the poller being asked only after a full send buffer.
 ///
 /// Thread-safety: its worker's thread only.
-// SAFETY: kernel and pool are the worker's, which outlives its transports; they are referred to without counting, as each
-// piece of data needs both.
+// SAFETY: kernel and pool are the worker's, which outlives its transports; they are referred to without counting, as
+// each piece of data needs both.
 @safe
 public final class SocketTransport: Transport {
     private let kernel: Unmanaged<Kernel>

@@ -11,24 +11,26 @@ public enum FlushResult: Equatable, Sendable {
     case failed(SystemError)
 }
 
-/// A connection as a stream of bytes, whatever carries it: a socket under a readiness poller, a ring, TLS, the simulator.
+/// A connection as a stream of bytes, whatever carries it: a socket under a readiness poller, a ring, TLS, the
+/// simulator.
 ///
 /// The contract:
 /// - **Receive is by credit.** `receive(credit:)` states how many bytes the consumer is willing to take now; each
 ///   received chunk lowers it. With a credit of 0 nothing is received, and the end of the stream is not seen either.
 ///   A receive ends in data, in the end of the stream (writing is still allowed), or in failure.
-/// - **Send is ordered.** `send` queues, `flush` hands over to the operating system what it accepts now; the rest goes out
-///   as it can, and `transportDrained` reports an empty queue.
-/// - **No callback comes from inside a call** to the transport: callbacks come from the worker's loop only, so a consumer
-///   is never re-entered. A failure met by `flush` is its result.
+/// - **Send is ordered.** `send` queues, `flush` hands over to the operating system what it accepts now; the rest
+///   goes out as it can, and `transportDrained` reports an empty queue.
+/// - **No callback comes from inside a call** to the transport: callbacks come from the worker's loop only, so a
+///   consumer is never re-entered. A failure met by `flush` is its result.
 /// - **Close is exact**: after `close` no callback comes.
 ///
 /// Thread-safety: a transport belongs to one worker, and is used on its thread.
 @safe
 open class Transport: FDHandler {
-    /// Who is told. Set before the first credit (a connecting transport has it from the start); may be changed on the owner's thread at any time between callbacks.
-    /// The consumer outlives its use of the transport, and every callback of its own: calls do not keep it alive. It
-    /// closes the transport, or hands it on, before it goes, and goes in a later turn of the loop.
+    /// Who is told. Set before the first credit (a connecting transport has it from the start); may be changed on the
+    /// owner's thread at any time between callbacks. The consumer outlives its use of the transport, and every
+    /// callback of its own: calls do not keep it alive. It closes the transport, or hands it on, before it goes, and
+    /// goes in a later turn of the loop.
     public final var consumer: TransportConsumer? {
         // SAFETY: the consumer outlives its use of the transport, as stated above.
         get { unsafe consumerReference?.takeUnretainedValue() }
@@ -56,6 +58,7 @@ open class Transport: FDHandler {
     public final internal(set) var sentByteCount: UInt64 = 0
 
     init(worker: Worker, consumer: TransportConsumer?) {
+        // SAFETY: the consumer outlives its use of the transport.
         unsafe consumerReference = consumer.map { unsafe Unmanaged.passUnretained($0) }
         self.worker = worker
         super.init()

@@ -257,9 +257,9 @@ extension Worker {
     /// Calls a handler without counting references.
     @inline(__always)
     private static func call(_ number: UInt64, _ fd: Int32, _ events: FDEvents, _ worker: Worker) {
-        guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(number)) else { return }
         // SAFETY: the slot holds a retained reference while it is open. A local one is released at the end of the turn
         // at the earliest, a shared one only when no thread is inside.
+        guard let pointer = unsafe UnsafeRawPointer(bitPattern: UInt(number)) else { return }
         unsafe Unmanaged<FDHandler>.fromOpaque(pointer)._withUnsafeGuaranteedRef { $0.ready(fd, events, on: worker) }
     }
 

@@ -6,9 +6,8 @@ import CPlatform
 ///
 /// A turn of the loop: run what is due (timers, run queue, mailbox); serve the ready lists; apply polling updates;
 /// wait; turn reports into handler calls. See `Worker+Loop.swift`.
+// SAFETY: Sendable because other threads only touch `mailbox`, `activity` and constants.
 public final class Worker: @unchecked Sendable {
-    // SAFETY: Sendable because other threads only touch `mailbox`, `activity` and constants.
-
     public let index: Int
     public unowned let group: WorkerGroup
     public let kernel: Kernel

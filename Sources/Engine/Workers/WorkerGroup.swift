@@ -4,10 +4,9 @@ import CPlatform
 import Glibc
 
 /// The worker threads of a process: their table, their poller, and the start and end of their loops.
+// SAFETY: Sendable because everything is constant after init, but for the list of threads, which only the thread
+// that starts and joins them touches.
 public final class WorkerGroup: @unchecked Sendable {
-    // SAFETY: Sendable because everything is constant after init, but for the list of threads, which only the thread
-    // that starts and joins them touches.
-
     public struct Options: Sendable {
         /// 1 to 64.
         public var threads = 1

@@ -14,7 +14,8 @@ enum Assignment {
 
 /// A set of servers and how to use them, as it runs.
 ///
-/// Thread-safety: everything may be read on any thread; the queue has a lock of its own, taken only when servers are full.
+/// Thread-safety: everything may be read on any thread; the queue has a lock of its own, taken only when servers are
+/// full.
 final class Backend {
     let name: LogName
     let settings: ProxySettings

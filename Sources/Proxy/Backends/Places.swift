@@ -2,8 +2,8 @@ import Synchronization
 
 /// A number of places, of which at most so many may be taken at once: connections of a listener, streams of a server.
 ///
-/// A place is taken only when there is one. Counting first and giving back what was too much would let two threads, each
-/// seeing the other's excess, both find a limit reached that nobody has reached; and who waits for the end of a
+/// A place is taken only when there is one. Counting first and giving back what was too much would let two threads,
+/// each seeing the other's excess, both find a limit reached that nobody has reached; and who waits for the end of a
 /// connection that does not exist waits for ever.
 ///
 /// Thread-safety: any thread. The operations are in one order for all threads, so that who gives a place back and then

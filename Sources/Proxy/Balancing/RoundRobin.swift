@@ -4,7 +4,8 @@ import Synchronization
 /// (manual, section 4.2, `balance`).
 ///
 /// The turn order of one whole cycle is laid out when the set of servers changes; choosing is then one atomic addition
-/// that all threads share, so the order is strict across threads, and costs the same for one server and for ten thousand.
+/// that all threads share, so the order is strict across threads, and costs the same for one server and for ten
+/// thousand.
 ///
 /// Thread-safety: `next` may be called on any thread.
 final class RoundRobin: Sendable {

@@ -207,8 +207,9 @@ extension HTTPExchange {
         return requestBody.framing == .none || replay != nil
     }
 
-    /// A used connection that breaks without an answer most likely was being closed as the request went out: the request
-    /// is sent again on a new one when that does no harm (RFC 9110 section 9.2.2), or when `retry-on` says so.
+    /// A used connection that breaks without an answer most likely was being closed as the request went out: the
+    /// request is sent again on a new one when that does no harm (RFC 9110 section 9.2.2), or when `retry-on` says
+    /// so.
     private func retriesUnanswered() -> Bool {
         if retries(for: .emptyResponse) { return true }
         guard isReused, request.method.isIdempotent, canReplay else { return false }

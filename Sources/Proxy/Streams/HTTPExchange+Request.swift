@@ -93,8 +93,8 @@ extension HTTPExchange {
         return frontend.backend(for: &facts)
     }
 
-    /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far as
-    /// a block holds the requests that it may have sent ahead.
+    /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far
+    /// as a block holds the requests that it may have sent ahead.
     private func requestIsWhole() {
         client.transport.receive(credit: aborts ? surplusRoom : 0)
     }

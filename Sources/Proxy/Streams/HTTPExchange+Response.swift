@@ -32,6 +32,7 @@ extension HTTPExchange {
 
     @unsafe
     private var responseBytes: UnsafeRawBufferPointer {
+        // SAFETY: the chunk stays in `responseChunk`, its bytes in place, while the caller reads them.
         switch responseChunk {
         case .some(let chunk): return unsafe chunk.bytes
         case .none: return unsafe UnsafeRawBufferPointer(start: nil, count: 0)

@@ -7,7 +7,8 @@ import HTTP
 /// One HTTP request and its response: from the first byte of the one to the last byte of the other.
 ///
 /// An exchange is taken from its worker's spare ones when a request begins and given back when it is over, so that a
-/// request allocates nothing and an idle connection holds nothing. While it lasts it is the consumer of both transports.
+/// request allocates nothing and an idle connection holds nothing. While it lasts it is the consumer of both
+/// transports.
 ///
 /// Files: this one holds the state, the beginning and the end; `+Request` what comes from the client, `+Response` what
 /// comes from the server, `+Failures` what goes wrong.

@@ -96,11 +96,13 @@ enum Rig {
     @discardableResult
     static func write(_ fd: Int32, _ text: String) -> Int {
         let bytes = Array(text.utf8)
+        // SAFETY: the array is valid during the call.
         return unsafe bytes.withUnsafeBytes { unsafe kernel.write(fd, $0.baseAddress!, bytes.count) }
     }
 
     static func read(_ fd: Int32, _ count: Int = 4096) -> (result: Int, text: String) {
         var bytes = [UInt8](repeating: 0, count: count)
+        // SAFETY: the array is valid during the call.
         let result = unsafe bytes.withUnsafeMutableBytes { unsafe kernel.read(fd, $0.baseAddress!, count) }
         return (result, String(decoding: bytes.prefix(max(0, result)), as: UTF8.self))
     }

@@ -152,6 +152,7 @@ struct SocketTransportTests {
         var received: [UInt8] = []
         let whole = turn {
             var buffer = [UInt8](repeating: 0, count: 5000)
+            // SAFETY: the array is valid during the call.
             let count = unsafe buffer.withUnsafeMutableBytes { unsafe Rig.kernel.read(far, $0.baseAddress!, 5000) }
             if count > 0 { received += buffer[..<count] }
             return received.count == data.count

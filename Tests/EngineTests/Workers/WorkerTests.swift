@@ -255,6 +255,7 @@ struct WorkerTests {
     func wakers(_ kind: Int) throws {
         let waker: Waker = kind == 0 ? try EventFDWaker(Rig.kernel) : try PipeWaker(Rig.kernel)
         var polled = pollfd(fd: waker.fd, events: Int16(POLLIN), revents: 0)
+        // SAFETY: the structure lives on the stack during the call.
         func isReadable() -> Bool { unsafe Rig.kernel.poll(&polled, 1, 0) == 1 }
         #expect(!isReadable())
         waker.ring()

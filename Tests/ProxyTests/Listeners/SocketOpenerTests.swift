@@ -61,6 +61,7 @@ final class SocketOpenerTests {
         let opened = try opener.open(try unix(), bind, nil, backlog: 5)
         defer { _ = kernel.close(opened.fd) }
         var status = stat()
+        // SAFETY: the structure lives on the stack during the call.
         #expect(unsafe stat(folder + "/s", &status) == 0)
         #expect(status.st_mode & 0o777 == 0o640)
         #expect(opened.ownsPath)
