@@ -88,7 +88,9 @@ struct ConditionEvaluation {
 
     /// `req.hdr`: each comma-separated value is tried, or the one that the occurrence names.
     private func matchesHeader(_ request: MessageHead, _ expression: ACLExpression) -> Bool {
-        let name = Array(expression.call.headerName.utf8)
+        var header = expression.call.headerName
+        header.makeContiguousUTF8()
+        let name = header.utf8.span
         let occurrence = expression.call.occurrence ?? 0
         var count = 0
         if occurrence < 0 {
@@ -107,8 +109,8 @@ struct ConditionEvaluation {
     }
 
     @discardableResult
-    private func forEachValue(_ request: MessageHead, _ name: [UInt8], _ body: (Span<UInt8>) -> Bool) -> Bool {
-        var index = request.firstIndex(named: name.span)
+    private func forEachValue(_ request: MessageHead, _ name: Span<UInt8>, _ body: (Span<UInt8>) -> Bool) -> Bool {
+        var index = request.firstIndex(named: name)
         while let current = index {
             let value = request.value(current)
             if value.isEmpty {
@@ -119,7 +121,7 @@ struct ConditionEvaluation {
                     if body(value.extracting(range)) { return true }
                 }
             }
-            index = request.firstIndex(named: name.span, from: current + 1)
+            index = request.firstIndex(named: name, from: current + 1)
         }
         return false
     }

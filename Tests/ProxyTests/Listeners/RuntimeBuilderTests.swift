@@ -28,19 +28,19 @@ struct RuntimeBuilderTests {
         }
     }
 
-    @Test("names without an address, unknown users: all of them are told in one run")
+    @Test("names without an address: all of them are told in one run")
     func allErrors() {
         let messages = errors(
             """
             frontend fe
-             bind /tmp/x.sock user no-such-user-here group no-such-group-here
+             bind 127.0.0.1:1
              default_backend be
             backend be
              server s1 no-such-name.invalid:80
              server s2 127.0.0.1:80 source no-such-source.invalid
             """)
-        #expect(messages.count == 4, "\(messages)")
-        for part in ["s1", "source", "no-such-user-here", "no-such-group-here"] {
+        #expect(messages.count == 2, "\(messages)")
+        for part in ["s1", "source"] {
             #expect(messages.contains { $0.contains(part) }, "\(part)")
         }
     }
