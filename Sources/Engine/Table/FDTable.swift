@@ -111,7 +111,10 @@ public final class FDTable: @unchecked Sendable {
     @inline(__always)
     func leave(_ fd: Int32, _ slot: FDSlot, _ me: UInt64, _ worker: Worker) {
         let before = slot.runningMask.fetchAnd(~me, .sequential)
-        if before & ~me == 0 && slot.loadState(.sequential).has(FDState.closing) { finish(fd, slot, worker) }
+        guard before & ~me == 0, slot.loadState(.sequential).has(FDState.closing) else { return }
+        // Between leaving and looking somebody may have entered, and found an owner, before the slot was revoked: then
+        // that one closes. Who enters from here on finds no owner.
+        if slot.runningMask.load(.sequential) == 0 { finish(fd, slot, worker) }
     }
 
     // MARK: Closing
@@ -231,8 +234,8 @@ public final class FDTable: @unchecked Sendable {
         }
         let taken = isProcessWide ? ~UInt64(0) : worker.bit
         let before = slot.updateMask.fetchAnd(~taken, .sequential)
-        // Looked at behind the bit, as all of the state: the number may have been closed and opened again meanwhile, and
-        // the bit may be the newcomer's.
+        // Looked at behind the bit, as all of the state: the number may have been closed and opened again meanwhile,
+        // and the bit may be the newcomer's.
         if slot.threadMask.load(.sequential) != 0 {
             pollerOf(worker).update(fd, slot, worker)
             worker.activity.add(.globalUpdates)

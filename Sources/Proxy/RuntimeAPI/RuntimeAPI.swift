@@ -41,7 +41,7 @@ public final class RuntimeAPI: LoopTask {
     /// Opens all addresses, or none.
     /// - Parameter resolve: finds the address of a host name; the system's resolver unless given.
     public func open(
-        _ sockets: [StatsSocket], kernel: Kernel, 
+        _ sockets: [StatsSocket], kernel: Kernel,
         resolve: ((AddressSpec) -> SocketAddress?)? = nil
     ) throws(StatsSocketError) {
         let lookUp = resolve ?? { NameResolver.address($0, port: $0.fixedPort) }

@@ -31,7 +31,8 @@ private final class Judge {
     ) throws -> Bool {
         let text =
             "frontend fe\n mode http\n bind 127.0.0.1:1\n" + acls.map { " acl \($0)\n" }.joined()
-            + " use_backend be if \(acls.isEmpty && !condition.contains("{") ? "{ \(condition) }" : condition)\nbackend be\n mode http\n"
+            + " use_backend be if \(acls.isEmpty && !condition.contains("{") ? "{ \(condition) }" : condition)\n"
+            + "backend be\n mode http\n"
         let loaded = ConfigurationLoader().load(text: text)
         try #require(!loaded.hasErrors, "\(loaded.diagnostics)")
         let section = loaded.tree.proxies[0]

@@ -34,7 +34,8 @@ struct HTTPExchangeTests {
             let body = String(repeating: "b", count: number * 150)
             let padding = String(repeating: "p", count: number * 40)
             requests += Array(
-                "POST /\(number) HTTP/1.1\r\nhost: a\r\npad: \(padding)\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)"
+                "POST /\(number) HTTP/1.1\r\nhost: a\r\npad: \(padding)\r\n"
+                + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
                     .utf8)
             expected.append("/\(number) \(body.utf8.count)")
         }
