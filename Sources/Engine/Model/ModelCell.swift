@@ -2,8 +2,8 @@
 
     import Interleave
 
-    // The cells of the model build, in place of those in `AtomicCell.swift`, which that build leaves out: each access is
-    // a scheduling point of `Interleave`.
+    // The cells of the model build, in place of those in `AtomicCell.swift`, which that build leaves out: each access
+    // is a scheduling point of `Interleave`.
 
     /// Orderings of a load.
     @frozen
@@ -63,6 +63,9 @@
 
         /// The same word as the model checker sees it.
         public var model: Cell { unsafe Cell(at: UnsafeMutableRawPointer(word)) }
+
+        /// Adds without a scheduling point, on the only thread that ever writes the word.
+        func count(_ delta: UInt64) { unsafe word.pointee &+= delta }
 
         public func load(_ order: LoadOrder) -> UInt64 { model.load(order.model) }
 
