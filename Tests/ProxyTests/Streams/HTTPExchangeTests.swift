@@ -35,7 +35,7 @@ struct HTTPExchangeTests {
             let padding = String(repeating: "p", count: number * 40)
             requests += Array(
                 "POST /\(number) HTTP/1.1\r\nhost: a\r\npad: \(padding)\r\n"
-                + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
+                    + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
                     .utf8)
             expected.append("/\(number) \(body.utf8.count)")
         }
