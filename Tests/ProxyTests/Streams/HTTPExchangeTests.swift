@@ -33,10 +33,8 @@ struct HTTPExchangeTests {
         for number in 1...8 {
             let body = String(repeating: "b", count: number * 150)
             let padding = String(repeating: "p", count: number * 40)
-            requests += Array(
-                "POST /\(number) HTTP/1.1\r\nhost: a\r\npad: \(padding)\r\n"
-                    + "content-length: \(body.utf8.count)\r\n\r\n\(body)"
-                    .utf8)
+            let head = "POST /\(number) HTTP/1.1\r\nhost: a\r\npad: \(padding)\r\n"
+            requests += Array((head + "content-length: \(body.utf8.count)\r\n\r\n\(body)").utf8)
             expected.append("/\(number) \(body.utf8.count)")
         }
         let client = try bench.client()
