@@ -28,6 +28,10 @@ public final class Run {
         bodies.append(body)
     }
 
+    /// In a thread that goes round without getting anywhere (it polls, say): the others go first, which costs none of
+    /// them a preemption. Searches that bound or draw schedules stay fair by it; an exhaustive one is incomplete then.
+    public func yield() { scheduler.yield() }
+
     /// Checked when every thread has ended, or sleeps in `Cell.park` with nobody left to wake it. It may let go of
     /// sleepers by changing what they look at; they all go on afterwards.
     public func atRest(_ check: @escaping () -> Void) { restChecks.append(check) }

@@ -7,8 +7,11 @@ import Glibc
 extension Scheduler {
     /// Picks the thread that makes the next step; -1 when none can.
     func choose() -> Int {
-        let enabled = ready
-        if enabled == 0 { return -1 }
+        if ready == 0 { return -1 }
+        // Who yields does not run as long as there is somebody else; whoever does ends that.
+        let others = ready & ~yielding
+        let enabled = others == 0 ? ready : others
+        yielding = 0
         if steps >= options.maxSteps {
             fail(.livelock)
             return -1
@@ -31,6 +34,16 @@ extension Scheduler {
             previous = pick
         }
         return pick
+    }
+
+    /// See `Run.yield`.
+    func yield() {
+        guard current >= 0 else { return }
+        yielding |= 1 << UInt8(current)
+        if mode == .random {
+            lowest -= 1
+            unsafe fibres[current].priority = lowest
+        }
     }
 
     /// The thread that ran last if it can go on, else the first that can.

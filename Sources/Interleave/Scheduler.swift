@@ -73,6 +73,8 @@ final class Scheduler {
     var spinning: UInt8 = 0
     var parked: UInt8 = 0
     var isDraining = false
+    /// Threads that let the others go first.
+    var yielding: UInt8 = 0
 
     // Cells, found by their address through a table of twice their number.
     var cellCount = 0
@@ -264,7 +266,7 @@ final class Scheduler {
         wordCount = 0
         views?.reset()
         unsafe clocks.initialize(repeating: -1, count: Scheduler.maxThreads * Scheduler.maxThreads)
-        (ready, spinning, parked) = (0, 0, 0)
+        (ready, spinning, parked, yielding) = (0, 0, 0, 0)
         (depth, lastNode, previous, preemptions, steps) = (0, -1, -1, 0, 0)
         (isDraining, isFree, isPruned) = (false, false, false)
         current = -1

@@ -188,20 +188,26 @@ public final class FDTable: @unchecked Sendable {
         let stopped = mask & ~live.load(.sequential)
         if stopped != 0 {
             let before = slot.updateMask.fetchAnd(~stopped, .sequential)
-            if before != 0 && before & ~stopped == 0 { _ = settle(fd, slot) }
+            if before != 0 && before & ~stopped == 0 { _ = settle(fd, slot, worker) }
         }
         if added && owners & worker.bit == 0 { wakeOne(of: owners, worker) }
     }
 
     /// Unlinks a descriptor that no thread owes an update; links it again if somebody re-armed it meanwhile. Returns
     /// the number of times that this call unlinked it.
-    func settle(_ fd: Int32, _ slot: FDSlot) -> UInt64 {
+    func settle(_ fd: Int32, _ slot: FDSlot, _ worker: Worker? = nil) -> UInt64 {
         var removed: UInt64 = 0
         while true {
             if updateList.remove(fd) { removed &+= 1 }
             if slot.updateMask.load(.sequential) == 0 { return removed }
             updateList.add(fd)
-            if slot.updateMask.load(.sequential) != 0 { return removed }
+            // Whoever re-armed it may have found it linked, then unlinked in its own scan, and sleep by now.
+            posts.fetchAdd(1, .sequential)
+            let owing = slot.updateMask.load(.sequential)
+            for thread in ThreadSet(bits: owing & live.load(.sequential)) where thread < threads {
+                ring(thread, worker)
+            }
+            if owing != 0 { return removed }
         }
     }
 
@@ -242,7 +248,7 @@ public final class FDTable: @unchecked Sendable {
         } else {
             worker.activity.add(.droppedUpdates)
         }
-        return before != 0 && before & ~taken == 0 ? settle(fd, slot) : 0
+        return before != 0 && before & ~taken == 0 ? settle(fd, slot, worker) : 0
     }
 
     private func pollerOf(_ worker: Worker) -> Poller { pollers[worker.index] }

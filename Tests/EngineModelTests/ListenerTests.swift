@@ -1,0 +1,95 @@
+import Base
+import Interleave
+import Testing
+
+@testable import EngineModel
+
+/// Class E: listeners, which threads pause, resume and close under each other.
+@Suite struct ListenerTests {
+    /// Pausing and resuming races with the EAGAIN of an accept.
+    @Test func e1PauseRacesEmptyAccept() {
+        holds([.bounded(preemptions: 2), .random(depth: 5, seed: 1)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 1)
+            let reader = Reader(rig, fd)
+            rig.worker(0).insert(fd, reader, kind: .listener, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(0) { worker in
+                worker.stop(fd, .read)
+                worker.want(fd, .read)
+            }
+            rig.loops(1)
+            run.thread { rig.kernel.arrive(fd) }
+            run.atRest { verify(reader.taken == 2, "a connection waits, and everybody sleeps") }
+        }
+    }
+
+    /// The handler pauses at a limit; who gives a place back resumes.
+    @Test func e2LimitPausesAndResumes() {
+        final class Limited: Reader {
+            let places: Cell
+            let limit: UInt64
+
+            init(_ rig: Rig, _ fd: Int32, _ places: Cell, limit: UInt64) {
+                self.places = places
+                self.limit = limit
+                super.init(rig, fd)
+            }
+
+            override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+                calls += 1
+                check(fd, worker)
+                if places.fetchAdd(1, .sequential) >= limit {
+                    places.fetchAdd(~0, .sequential)
+                    worker.stop(fd, .read)
+                    // Somebody may have given a place back between looking and pausing.
+                    if places.load(.sequential) < limit { worker.want(fd, .read) }
+                    return
+                }
+                if rig.kernel.take(fd) > 0 {
+                    taken += 1
+                } else {
+                    places.fetchAdd(~0, .sequential)
+                    worker.cannot(fd, .read)
+                }
+            }
+        }
+        holds([.bounded(preemptions: 1), .random(depth: 5, seed: 2)], schedules: 3000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 2)
+            let places = run.cell(0, "places")
+            let reader = Limited(rig, fd, places, limit: 1)
+            rig.worker(0).insert(fd, reader, kind: .listener, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(0)
+            rig.loops(1) { worker in
+                // A connection ends as soon as there is one.
+                if places.load(.sequential) > 0 && reader.taken == 1 {
+                    places.fetchAdd(~0, .sequential)
+                    worker.want(fd, .read)
+                }
+            }
+            run.atRest {
+                verify(reader.taken >= 1, "accepted")
+                verify(places.peek <= 1, "past the limit")
+            }
+        }
+    }
+
+    /// A listener is closed while another thread accepts, and a third pauses and resumes it.
+    @Test func e4ClosedWhileAccepting() {
+        holds([.bounded(preemptions: 2), .random(depth: 5, seed: 4)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 3)
+            let fd = rig.socket(readable: 1)
+            rig.worker(0).insert(fd, Reader(rig, fd), kind: .listener, threads: .all(3))
+            rig.worker(0).want(fd, .read)
+            rig.loops(0)
+            rig.does(1) { worker in
+                worker.stop(fd, .read)
+                worker.want(fd, .read)
+            }
+            rig.does(2) { $0.remove(fd) }
+            run.atRest { verify(rig.kernel.file(fd) == nil && rig.closes == 1, "closed once") }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+import Base
+import CPlatform
+import Glibc
+import Interleave
+import Testing
+
+@testable import EngineModel
+
+/// A group of workers of the real engine on a model kernel, and what has to hold of it at rest.
+final class Rig {
+    let kernel: ModelKernel
+    let group: WorkerGroup
+    private unowned let run: Run
+    /// Everybody sleeps or has ended, and it has been checked.
+    private(set) var isAtRest = false
+    /// Calls of close before the scenario began.
+    private let closedAtStart: Int
+    var closes: Int { kernel.closed - closedAtStart }
+    /// Descriptors that scenarios opened.
+    private var numbers: [Int32] = []
+
+    var table: FDTable { group.table }
+
+    init(_ run: Run, threads: Int, _ poller: PollerChoice = .epoll) {
+        self.run = run
+        kernel = ModelKernel(run)
+        var options = WorkerGroup.Options()
+        options.threads = threads
+        options.maxPollEvents = 8
+        options.pollers = poller
+        options.maxDescriptors = 64
+        do {
+            group = try WorkerGroup(options, kernel: kernel)
+        } catch {
+            fatalError("no group: \(error)")
+        }
+        closedAtStart = kernel.closed
+        run.name(table.posts.model, "posts")
+        run.name(table.readyThreads.model, "ready threads")
+        run.name(table.live.model, "live")
+        for thread in 0..<threads { run.name(table.alarms[thread].word.model, "alarm \(thread)") }
+        run.atRest { [self] in
+            isAtRest = true
+            checkRest()
+        }
+    }
+
+    func worker(_ index: Int) -> Worker { group.workers[index] }
+
+    func slot(_ fd: Int32) -> FDSlot { table.memory[fd] }
+
+    func socket(readable: Int = 0, livesElsewhere: Bool = false) -> Int32 {
+        let fd = kernel.open(readable: readable, livesElsewhere: livesElsewhere)
+        if !numbers.contains(fd) { numbers.append(fd) }
+        let slot = slot(fd)
+        run.name(slot.state.model, "state \(fd)")
+        run.name(slot.threadMask.model, "threads \(fd)")
+        run.name(slot.updateMask.model, "updates \(fd)")
+        run.name(slot.runningMask.model, "running \(fd)")
+        run.name(slot.tenure.model, "tenure \(fd)")
+        run.name(slot.updateNext.model, "update next \(fd)")
+        run.name(slot.updatePrevious.model, "update previous \(fd)")
+        run.name(slot.readyNext.model, "ready next \(fd)")
+        run.name(slot.readyPrevious.model, "ready previous \(fd)")
+        run.name(slot.polledRead.model, "polled read \(fd)")
+        run.name(slot.polledWrite.model, "polled write \(fd)")
+        run.name(slot.handler.model, "handler \(fd)")
+        return fd
+    }
+
+    /// A worker's thread: what it does first, and then its loop until everybody is at rest.
+    func loops(_ index: Int, first: @escaping (Worker) -> Void = { _ in }) {
+        run.thread { [self] in
+            let worker = worker(index)
+            first(worker)
+            while !isAtRest { worker.turn() }
+        }
+    }
+
+    /// A worker's thread that does a few things and no turn.
+    func does(_ index: Int, _ body: @escaping (Worker) -> Void) {
+        run.thread { body(self.worker(index)) }
+    }
+
+    // MARK: Invariants
+
+    /// What holds whenever nothing runs any more.
+    private func checkRest() {
+        for fd in numbers {
+            let slot = slot(fd)
+            let state = slot.loadState(.sequential)
+            verify(slot.runningMask.load(.sequential) == 0, "somebody is still inside \(fd)")
+            verify(!state.has(FDState.closing), "\(fd) is left half closed")
+            let owed = slot.updateMask.load(.sequential)
+            if !state.isOpen {
+                verify(owed == 0, "a closed descriptor is owed updates")
+                verify(!table.updateList.holds(fd) && !table.readyList.holds(fd), "a closed descriptor is linked")
+                verify(slot.polledRead.load(.sequential) == 0, "a polled bit outlived its descriptor")
+            } else if !state.isLocal {
+                verify(owed == 0 || table.updateList.holds(fd), "updates of \(fd) are owed, and it is not linked")
+            }
+            if state.isOpen { checkRest(fd, slot, state, owed) }
+        }
+        checkLists()
+    }
+
+    private func checkRest(_ fd: Int32, _ slot: FDSlot, _ state: FDState, _ owed: UInt64) {
+        let owners = slot.threadMask.load(.sequential)
+        let posts = table.posts.load(.sequential)
+        let isReadable = kernel.file(fd)?.readable ?? 0 > 0
+        let live = table.live.load(.sequential)
+        verify(owed & ~live == 0, "an update is owed by a thread that has stopped")
+        if state.active.contains(.read) && isReadable && owners & live != 0 {
+            verify(false, "\(fd) is readable, somebody wants it, and everybody sleeps")
+        }
+        guard !state.isLocal, !table.isProcessWide else { return }
+        for worker in group.workers where live & worker.bit != 0 {
+            let watches = isWatched(fd, by: worker)
+            verify(
+                watches == (slot.polledRead.load(.sequential) & worker.bit != 0),
+                "the polled mask of \(fd) mirrors the kernel of thread \(worker.index)")
+            guard worker.postsSeen == posts else { continue }
+            verify(owed & worker.bit == 0, "thread \(worker.index) sleeps although it owes an update of \(fd)")
+            let wants = owners & worker.bit != 0 && state.active.contains(.read)
+            verify(watches == wants, "thread \(worker.index) has taken every update, and \(fd) is out of line")
+        }
+        if state.active.contains(.read) && owners & live != 0 {
+            let somebody = group.workers.contains { owners & live & $0.bit != 0 && isWatched(fd, by: $0) }
+            verify(somebody, "\(fd) is wanted, and nobody who sleeps watches it")
+        }
+    }
+
+    private func isWatched(_ fd: Int32, by worker: Worker) -> Bool {
+        kernel.watched(fd, by: pollerNumber(worker.index)) & HOST_EPOLL_IN != 0
+    }
+
+    /// Pollers are opened one after the other, before anything else.
+    func pollerNumber(_ thread: Int) -> Int32 { kernel.instances.keys.sorted()[thread] }
+
+    /// The lists, entry by entry: no circle, no entry twice, none that is locked or forgotten.
+    private func checkLists() {
+        for list in [table.updateList, table.readyList] {
+            var seen: Set<Int32> = []
+            var cursor = list.head()
+            while let fd = cursor {
+                verify(seen.insert(fd).inserted, "\(fd) is linked twice")
+                if seen.count > 64 { return }
+                cursor = list.successor(of: fd)
+            }
+            for fd in numbers { verify(list.holds(fd) == seen.contains(fd), "\(fd) is linked and cannot be reached") }
+            list.checkInvariants()
+        }
+    }
+}
+
+/// A handler that reads until there is nothing left, and checks that it may.
+class Reader: FDHandler {
+    unowned let rig: Rig
+    /// Threads that may run it.
+    var threads: UInt64
+    /// The open file that it belongs to.
+    let identity: Int
+    var calls = 0
+    var taken = 0
+    var runningThreads: UInt64 = 0
+
+    init(_ rig: Rig, _ fd: Int32, threads: UInt64 = ~0) {
+        self.rig = rig
+        self.threads = threads
+        identity = rig.kernel.file(fd)?.identity ?? -1
+    }
+
+    override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+        calls += 1
+        check(fd, worker)
+        runningThreads |= worker.bit
+        while rig.kernel.take(fd) > 0 {
+            taken += 1
+            check(fd, worker)
+        }
+        runningThreads &= ~worker.bit
+        worker.cannot(fd, .read)
+    }
+
+    func check(_ fd: Int32, _ worker: Worker) {
+        verify(threads & worker.bit != 0, "the handler runs on thread \(worker.index), outside of its mask")
+        verify(rig.kernel.file(fd)?.identity == identity, "the handler runs for a descriptor that is closed")
+    }
+}
+
+/// How much is explored: `MODEL_BUDGET` multiplies the number of schedules (`make model` sets it).
+enum Budget {
+    static let factor: Int = {
+        // SAFETY: nobody changes the environment while tests run.
+        guard let text = unsafe getenv("MODEL_BUDGET") else { return 1 }
+        return max(1, Int(unsafe String(cString: text)) ?? 1)
+    }()
+}
+
+/// Explores a scenario in several ways, and expects that nothing fails.
+func holds(
+    _ strategies: [Search.Strategy] = [.bounded(preemptions: 2), .random(depth: 4, seed: 42)],
+    schedules: Int = 2000, weakMemory: Bool = false, sourceLocation: SourceLocation = #_sourceLocation,
+    _ scenario: (Run) -> Void
+) {
+    for strategy in strategies {
+        var search = Search(strategy)
+        search.maxSchedules = schedules * Budget.factor
+        search.maxSeconds = Double(10 * Budget.factor)
+        search.maxSteps = 5000
+        search.weakMemory = weakMemory
+        let report = search.explore(scenario)
+        #expect(report.failure == nil, "\(strategy): \(report)", sourceLocation: sourceLocation)
+        #expect(report.schedules > 0, sourceLocation: sourceLocation)
+        // SAFETY: nobody changes the environment while tests run.
+        if unsafe getenv("MODEL_VERBOSE") != nil { print("model: \(sourceLocation.line) \(strategy): \(report)") }
+        if report.failure != nil { return }
+    }
+}

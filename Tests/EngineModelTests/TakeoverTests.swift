@@ -1,0 +1,136 @@
+import Base
+import Interleave
+import Testing
+
+@testable import EngineModel
+
+/// Class C: takeover and close.
+@Suite struct TakeoverTests {
+    /// The handler runs on one thread while another closes: the last to leave closes, once, and nobody is called for a
+    /// closed descriptor.
+    @Test func c3HandlerNeverRunsOnAClosedDescriptor() {
+        holds { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 1)
+            rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(1)
+            rig.does(0) { $0.remove(fd) }
+            run.atRest {
+                verify(rig.kernel.file(fd) == nil && rig.closes == 1, "closed once")
+            }
+        }
+    }
+
+    /// A handler that removes its own descriptor, while another thread is in it too.
+    @Test func c4CloserNeverWaits() {
+        final class Leaver: Reader {
+            override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+                calls += 1
+                check(fd, worker)
+                worker.remove(fd)
+                check(fd, worker)
+            }
+        }
+        holds { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 2)
+            rig.worker(0).insert(fd, Leaver(rig, fd), kind: .shared, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(0)
+            rig.loops(1)
+            run.atRest { verify(rig.kernel.file(fd) == nil && rig.closes == 1, "closed once") }
+        }
+    }
+
+    /// Several close, several leave: one closes.
+    @Test func c6ClosedExactlyOnce() {
+        holds([.bounded(preemptions: 3), .random(depth: 4, seed: 6)], schedules: 8000) { run in
+            let rig = Rig(run, threads: 3)
+            let fd = rig.socket()
+            rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: .all(3))
+            rig.does(0) { $0.remove(fd) }
+            rig.does(1) { $0.remove(fd) }
+            rig.does(2) { $0.cannot(fd, .read) }
+            run.atRest { verify(rig.kernel.file(fd) == nil && rig.closes == 1, "closed once") }
+        }
+    }
+
+    /// A whole foreign takeover, and another one back, fit between looking at an offer and taking it.
+    @Test func c5OldOfferIsRefused() {
+        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 5)], schedules: 8000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket()
+            let owner = rig.worker(0)
+            owner.insert(fd, Reader(rig, fd, threads: 1), kind: .stream)
+            owner.want(fd, .read)
+            owner.turnUpdates()
+            guard let first = owner.offer(fd) else { return verify(false, "nothing to offer") }
+            var isSecondOffered = false
+            rig.does(0) { worker in
+                guard worker.withdraw(first) else { return }
+                isSecondOffered = worker.offer(fd) != nil
+            }
+            rig.does(1) { worker in
+                if worker.take(first, Reader(rig, fd, threads: 2)) {
+                    verify(!isSecondOffered, "an offer was taken that had been withdrawn")
+                }
+            }
+        }
+    }
+
+    /// An offer has one winner: of two takers and the owner, who serves an event, one has the descriptor.
+    @Test func c8LosersChangeNothing() {
+        holds([.bounded(preemptions: 2), .random(depth: 5, seed: 8)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 3)
+            let fd = rig.socket()
+            let readers = (0..<3).map { Reader(rig, fd, threads: 1 << UInt64($0)) }
+            let owner = rig.worker(0)
+            owner.insert(fd, readers[0], kind: .stream)
+            owner.want(fd, .read)
+            owner.turnUpdates()
+            guard let offer = owner.offer(fd) else { return verify(false, "nothing to offer") }
+            var winners: [Int] = []
+            rig.loops(0)
+            for index in 1..<3 {
+                rig.loops(index) { worker in
+                    if worker.take(offer, readers[index]) { winners.append(index) }
+                }
+            }
+            run.thread { rig.kernel.arrive(fd) }
+            run.atRest {
+                verify(winners.count <= 1, "two winners")
+                let holder = FDTenure(bits: rig.slot(fd).tenure.load(.relaxed)).owner
+                verify(winners.isEmpty ? holder == 0 : holder == winners[0], "the winner owns it")
+                verify(readers.reduce(0) { $0 + $1.taken } == 1, "read exactly once")
+                verify(readers[holder].taken == 1, "by the winner")
+            }
+        }
+    }
+
+    /// While an event is served, nobody takes the descriptor away: its handler has it alone.
+    @Test func c9HandlerHasItsDescriptorAlone() {
+        final class Holder: Reader {
+            override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+                calls += 1
+                let tenure = FDTenure(bits: rig.slot(fd).tenure.load(.sequential))
+                verify(tenure.isHeld(by: worker.index), "served without being held")
+                super.ready(fd, events, on: worker)
+                let after = FDTenure(bits: rig.slot(fd).tenure.load(.sequential))
+                verify(after.isHeld(by: worker.index), "taken away while it was served")
+            }
+        }
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 9)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket()
+            let owner = rig.worker(0)
+            owner.insert(fd, Holder(rig, fd, threads: 1), kind: .stream)
+            owner.want(fd, .read)
+            owner.turnUpdates()
+            guard let offer = owner.offer(fd) else { return verify(false, "nothing to offer") }
+            rig.loops(0)
+            rig.loops(1) { _ = $0.take(offer, Holder(rig, fd, threads: 2)) }
+            run.thread { rig.kernel.arrive(fd) }
+        }
+    }
+}
