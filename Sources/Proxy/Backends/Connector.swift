@@ -7,7 +7,9 @@ import Glibc
 enum Connector {
     /// Starts a connection as the server and its backend say: source address, keep-alives, TCP options.
     /// - Returns: a non-blocking socket on which a connect is in progress, or -errno.
-    static func connect(to server: Server, backend: Backend?, client: SocketTransport?, worker: Worker) -> Int32 {
+    static func connect(
+        to server: Server, backend: Backend?, client: SocketTransport?, tuning: ProxyTuning, worker: Worker
+    ) -> Int32 {
         let kernel = worker.kernel
         var address = server.address
         if let offset = server.portOffset {
@@ -19,6 +21,7 @@ enum Connector {
             _ = kernel.close(fd)
             return -EMFILE
         }
+        setBuffers(fd, tuning, kernel)
         let failure = prepare(fd, server, backend, address, kernel)
         if failure < 0 {
             _ = kernel.close(fd)
@@ -36,6 +39,15 @@ enum Connector {
         guard let client else { return 0 }
         var address = SocketAddress()
         return kernel.localAddress(client.descriptor, &address) < 0 ? 0 : address.port
+    }
+
+    private static func setBuffers(_ fd: Int32, _ tuning: ProxyTuning, _ kernel: Kernel) {
+        if let bytes = tuning.serverReceiveBytes {
+            _ = kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
+        }
+        if let bytes = tuning.serverSendBytes {
+            _ = kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, Int32(clamping: bytes))
+        }
     }
 
     private static func prepare(

@@ -158,7 +158,8 @@ extension HTTPExchange {
             if retries(for: .responseTimeout) { return }
             countServerError()
             respond(504, .serverTimeout, .headers)
-        case .responseBody, .tunnel: abort(.serverTimeout, .data)
+        case .responseBody: cutOff(.serverTimeout)
+        case .tunnel: abort(.serverTimeout, .data)
         case .finishing: if requestBody.isDone { arm() } else { stopUpload() }
         case .requestHead, .server: arm()
         case .spare: break
@@ -177,10 +178,26 @@ extension HTTPExchange {
         respond(502, .server, .headers)
     }
 
+    /// The response ends before its end. What has come of it still goes to the client, whose connection is then closed:
+    /// that tells it (RFC 9112 section 8).
+    func cutOff(_ cause: TerminationCause) {
+        if client.transport.queuedByteCount == 0 { return abort(cause, .data) }
+        if record.cause == .none { (record.cause, record.phase) = (cause, .data) }
+        keepsClient = false
+        keepsServer = false
+        dropConnection()
+        client.transport.receive(credit: 0)
+        serverDeadline = .never
+        clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+        state = .finishing
+        arm()
+    }
+
     func serverFailed() {
         switch state {
         case .responseHead: serverEndedBeforeResponse()
-        case .responseBody, .tunnel: abort(.server, .data)
+        case .responseBody: cutOff(.server)
+        case .tunnel: abort(.server, .data)
         case .finishing:
             keepsServer = false
             if !requestBody.isDone { stopUpload() } else { dropConnection() }

@@ -275,7 +275,7 @@ extension HTTPExchange {
                 responseBody.isDone = true
                 responseForwarded()
             } else {
-                abort(.server, .data)
+                cutOff(.server)
             }
         case .tunnel:
             touchTunnel()

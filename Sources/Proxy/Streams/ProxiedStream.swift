@@ -99,7 +99,7 @@ class ProxiedStream: QueuedStream {
             serverDeadline = .never
             switch serverPhase {
             case .queued: queueTimedOut()
-            case .turnAround: retrySameServer()
+            case .turnAround: retryServer()
             case .connecting: connectFailed(SystemError(code: ETIMEDOUT))
             case .none, .connected: serverTimedOut()
             }
@@ -190,7 +190,8 @@ class ProxiedStream: QueuedStream {
     /// Starts a new connection to the server.
     final func openConnection(to server: Server) {
         serverPhase = .connecting
-        let result = Connector.connect(to: server, backend: backend, client: clientTransport, worker: worker)
+        let result = Connector.connect(
+            to: server, backend: backend, client: clientTransport, tuning: context.tuning, worker: worker)
         if result < 0 { return connectFailed(SystemError(code: -result)) }
         let transport = SocketTransport(connecting: result, worker: worker, consumer: self)
         connection = ServerConnection(transport: transport, server: server)
@@ -227,9 +228,11 @@ class ProxiedStream: QueuedStream {
             return serverUnavailable(isResource ? .resource : isTimeout ? .connectTimeout : .connectFailed)
         }
         countRetry()
-        if redispatches(backend) || isTimeout { return retryServer() }
+        // Another server is tried at once, and so is one that has kept the stream waiting; but by the timer, so that
+        // many attempts that fail at once are as many turns and not as many calls inside each other.
+        let isImmediate = redispatches(backend) || isTimeout
+        let wait = isImmediate ? 0 : min(backend.settings.timeouts.connectMilliseconds ?? 1000, 1000)
         serverPhase = .turnAround
-        let wait = min(backend.settings.timeouts.connectMilliseconds ?? 1000, 1000)
         serverDeadline = worker.now.adding(milliseconds: wait)
         arm()
     }
@@ -263,11 +266,6 @@ class ProxiedStream: QueuedStream {
         guard let interval = backend.settings.redispatchInterval, interval != 0 else { return false }
         if interval > 0 { return Int(record.retries) % interval == 0 }
         return retriesLeft == -interval - 1
-    }
-
-    private final func retrySameServer() {
-        guard let server else { return }
-        openConnection(to: server)
     }
 
     // MARK: Letting go

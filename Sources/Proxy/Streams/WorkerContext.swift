@@ -20,6 +20,7 @@ final class WorkerContext: LoopTask {
     let loggedLineBytes: Int
 
     let httpLimits: HTTPLimits
+    let tuning: ProxyTuning
     let logWriter: LogWriter
     // SAFETY: the runtime holds its contexts and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
@@ -33,6 +34,7 @@ final class WorkerContext: LoopTask {
 
     init(worker: Worker, process: ProcessStatistics, tuning: ProxyTuning, runtime: ProxyRuntime) {
         unsafe runtimeReference = runtime
+        self.tuning = tuning
         httpLimits = tuning.httpLimits
         loggedLineBytes = tuning.loggedLineBytes
         logWriter = LogWriter(kernel: worker.kernel, statistics: process.worker(worker.index))
