@@ -20,7 +20,10 @@ import Testing
             }
             rig.loops(1)
             run.thread { rig.kernel.arrive(fd) }
-            run.atRest { verify(reader.taken == 2, "a connection waits, and everybody sleeps") }
+            run.atRest {
+                verify(reader.taken == 2, "a connection waits, and everybody sleeps")
+                verify(rig.worker(0).isActive(fd, .read), "the resumption is lost")
+            }
         }
     }
 

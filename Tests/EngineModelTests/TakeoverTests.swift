@@ -22,6 +22,28 @@ import Testing
         }
     }
 
+    /// The number comes again while a thread is on its way into the handler: it must not end up in the newcomer's.
+    @Test func c3EventOfTheClosedReachesNobody() {
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 3)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 1)
+            var newcomer: Reader?
+            rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(1)
+            rig.loops(0) { worker in
+                worker.remove(fd)
+                guard rig.kernel.file(fd) == nil else { return }
+                _ = rig.socket()
+                let reader = Reader(rig, fd)
+                newcomer = reader
+                worker.insert(fd, reader, kind: .shared, threads: .all(2))
+                worker.want(fd, .read)
+            }
+            run.atRest { verify(newcomer?.calls ?? 0 == 0, "nothing has come for the newcomer") }
+        }
+    }
+
     /// A handler that removes its own descriptor, while another thread is in it too.
     @Test func c4CloserNeverWaits() {
         final class Leaver: Reader {

@@ -53,16 +53,22 @@ import Testing
                 list.check()
             }
         }
-        holds { run in
-            let rig = Rig(run, threads: 2)
-            let fd = rig.socket()
-            rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: .all(2))
-            rig.worker(0).want(fd, .read)
-            rig.loops(0)
-            rig.loops(1) {
-                $0.stop(fd, .read)
-                $0.want(fd, .read)
-            }
+    }
+
+    /// One thread stops a direction, which wakes nobody, and holds the link locked on its way into the list; another one
+    /// wants the other direction, and wakes the owner, who has to find the descriptor in the list.
+    @Test func a2AdderWaitsForAnotherAdder() {
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 2)]) { run in
+            let rig = Rig(run, threads: 3)
+            let fd = rig.socket(readable: 1)
+            let reader = Reader(rig, fd, threads: 4)
+            rig.worker(0).insert(fd, reader, kind: .shared, threads: ThreadSet.single(2))
+            rig.worker(0).want(fd, .write)
+            _ = rig.table.takeUpdates(rig.worker(2))
+            rig.does(0) { $0.stop(fd, .write) }
+            rig.does(1) { $0.want(fd, .read) }
+            rig.loops(2)
+            run.atRest { verify(reader.taken == 1, "wanted, readable, and the owner sleeps") }
         }
     }
 
@@ -220,6 +226,9 @@ import Testing
                 worker.stop(fd, .read)
             }
             rig.does(1) { rig.table.retire($0) }
+            run.atRest {
+                verify(rig.slot(fd).updateMask.load(.sequential) & 2 == 0, "a thread that has stopped owes an update")
+            }
         }
     }
 
@@ -227,12 +236,10 @@ import Testing
     @Test(arguments: [PollerChoice.poll, .select]) func a11SetIsChangedBeforeBitsAreCleared(poller: PollerChoice) {
         holds([.bounded(preemptions: 2), .random(depth: 4, seed: 11)], schedules: 3000) { run in
             let rig = Rig(run, threads: 2, poller)
-            let fd = rig.socket(readable: 1)
-            let reader = Reader(rig, fd, threads: 2)
-            rig.worker(0).insert(fd, reader, kind: .shared, threads: ThreadSet.single(1))
+            let fd = rig.socket()
+            rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: .all(2))
             rig.loops(0) { $0.want(fd, .read) }
             rig.loops(1)
-            run.atRest { verify(reader.taken == 1, "thread 1 has seen it") }
         }
     }
 

@@ -144,15 +144,15 @@ import Testing
     @Test func d10ReadyEntriesOfOthersAreServed() {
         holds([.bounded(preemptions: 2), .random(depth: 4, seed: 10)], schedules: 4000) { run in
             let rig = Rig(run, threads: 2)
-            let fd = rig.socket()
-            let reader = Reader(rig, fd, threads: 2)
-            rig.worker(0).insert(fd, reader, kind: .shared, threads: ThreadSet.single(1))
-            rig.worker(0).want(fd, .read)
-            rig.loops(1)
-            rig.does(0) { worker in
-                worker.may(fd, .read)
+            let fds = [rig.socket(), rig.socket()]
+            let readers = fds.map { Reader(rig, $0, threads: 2) }
+            for (fd, reader) in zip(fds, readers) {
+                rig.worker(0).insert(fd, reader, kind: .shared, threads: ThreadSet.single(1))
+                rig.worker(0).want(fd, .read)
             }
-            run.atRest { verify(reader.calls >= 1, "ready, active, and not served") }
+            rig.loops(1)
+            rig.does(0) { worker in for fd in fds { worker.may(fd, .read) } }
+            run.atRest { verify(readers.allSatisfy { $0.calls >= 1 }, "ready, active, and not served") }
         }
     }
 

@@ -10,8 +10,12 @@ final class PollSet: @unchecked Sendable {
     private let memory: UnsafeMutableRawPointer
     private let words: Int
     private let block = CellBlock(lines: 1)
-    /// One more than the highest number in the set.
+    /// One more than the highest number in the set, in the lower half; in the upper half a number that grows with every
+    /// bit that somebody relies on.
     private let bound: AtomicCell
+
+    private static let numbers: UInt64 = 0xFFFF_FFFF
+    private static let step: UInt64 = 1 << 32
 
     /// A set for the numbers below `capacity`; nil when the address space is exhausted.
     init?(capacity: Int) {
@@ -35,7 +39,7 @@ final class PollSet: @unchecked Sendable {
     }
 
     /// Words that may hold a bit.
-    var usedWords: Int { min(words, (Int(truncatingIfNeeded: bound.load(.sequential)) + 63) / 64) }
+    var usedWords: Int { min(words, (Int(truncatingIfNeeded: bound.load(.sequential) & PollSet.numbers) + 63) / 64) }
 
     /// What the set holds for one number.
     func watched(_ fd: Int32) -> Interest {
@@ -60,26 +64,27 @@ final class PollSet: @unchecked Sendable {
         } else {
             cells.write.fetchAnd(~mask, .sequential)
         }
-        interest.isEmpty ? lower(from: fd) : raise(to: fd)
+        interest.isEmpty ? lower(from: fd) : cover(fd)
     }
 
-    private func raise(to fd: Int32) {
+    /// Makes the copies reach a number whose bit is set. Who has set it calls this, and so does who has found it set and
+    /// tells other threads that the set is in line: the one that set it may not have come so far.
+    func cover(_ fd: Int32) {
         let wanted = UInt64(truncatingIfNeeded: Int(fd) + 1)
         while true {
             let before = bound.load(.sequential)
-            if before >= wanted || bound.compareExchange(before, wanted, .sequential) { return }
+            let counted = (before &+ PollSet.step) & ~PollSet.numbers
+            if bound.compareExchange(before, counted | max(before & PollSet.numbers, wanted), .sequential) { return }
         }
     }
 
-    /// The highest number has left: the bound goes down to what is still there. Who adds sets its bit before it looks
-    /// at the bound; so after lowering, one more look finds whoever relied on the old bound.
+    /// The highest number has left: the bound goes down to what is still there. If somebody has set or relied on a bit
+    /// since the bound was read, the exchange fails, because that counts; a bound too high harms nobody.
     private func lower(from fd: Int32) {
-        let before = UInt64(truncatingIfNeeded: Int(fd) + 1)
-        guard bound.load(.sequential) == before else { return }
-        let rest = highest(below: before)
-        guard bound.compareExchange(before, rest, .sequential) else { return }
-        let late = highest(below: before)
-        if late > rest { raise(to: Int32(truncatingIfNeeded: late - 1)) }
+        let before = bound.load(.sequential)
+        let limit = UInt64(truncatingIfNeeded: Int(fd) + 1)
+        guard before & PollSet.numbers == limit else { return }
+        _ = bound.compareExchange(before, before & ~PollSet.numbers | highest(below: limit), .sequential)
     }
 
     /// One more than the highest number in the set below `limit`.
@@ -130,6 +135,8 @@ class SetPoller: Poller {
                 // The set is everybody's, so the masks name everybody.
                 slot.polledRead.store(interest.contains(.read) ? ~0 : 0, .sequential)
                 slot.polledWrite.store(interest.contains(.write) ? ~0 : 0, .sequential)
+            } else if !interest.isEmpty {
+                set.cover(fd)
             }
             if wanted(slot) == interest && set.watched(fd) == interest { return }
         }

@@ -58,6 +58,8 @@ final class ModelKernel: Kernel, @unchecked Sendable {
     /// Called when a call is about to sleep.
     var willSleep: () -> Void = {}
     private(set) var closed = 0
+    /// What poll and select were asked for when they last slept, by the first descriptor of the set: the waker.
+    private(set) var slept: [Int32: Set<Int32>] = [:]
     private(set) var sleeps = 0
 
     init(_ run: Run) {
@@ -278,6 +280,7 @@ final class ModelKernel: Kernel, @unchecked Sendable {
                 if reported != 0 { found += 1 }
             }
             if found > 0 || timeout == 0 { return found }
+            unsafe slept[descriptors[0].fd] = Set((0..<count).map { unsafe descriptors[$0].fd })
             pollWaiters += 1
             let seen = pollBell.peek
             sleeps += 1
@@ -305,6 +308,9 @@ final class ModelKernel: Kernel, @unchecked Sendable {
             unsafe write.pointee = canWrite
             let found = Int32(canRead.nonzeroBitCount + canWrite.nonzeroBitCount)
             if found > 0 || timeout == 0 { return found }
+            let asked = wantsRead | wantsWrite
+            let set = Set((0..<Int32(64)).filter { asked >> UInt64($0) & 1 != 0 })
+            for waker in set where file(waker)?.kind == .counter { slept[waker] = set }
             pollWaiters += 1
             let seen = pollBell.peek
             sleeps += 1

@@ -113,7 +113,8 @@ final class Rig {
         if state.active.contains(.read) && isReadable && owners & live != 0 {
             verify(false, "\(fd) is readable, somebody wants it, and everybody sleeps")
         }
-        guard !state.isLocal, !table.isProcessWide else { return }
+        guard !state.isLocal else { return }
+        if table.isProcessWide { return checkSet(fd, state, owners) }
         for worker in group.workers where live & worker.bit != 0 {
             let watches = isWatched(fd, by: worker)
             verify(
@@ -127,6 +128,15 @@ final class Rig {
         if state.active.contains(.read) && owners & live != 0 {
             let somebody = group.workers.contains { owners & live & $0.bit != 0 && isWatched(fd, by: $0) }
             verify(somebody, "\(fd) is wanted, and nobody who sleeps watches it")
+        }
+    }
+
+    /// One set for the process: who has taken every update sleeps with the set as it is.
+    private func checkSet(_ fd: Int32, _ state: FDState, _ owners: UInt64) {
+        for worker in group.workers where worker.postsSeen == table.posts.load(.sequential) {
+            guard let set = kernel.slept[worker.waker.fd] else { continue }
+            let wants = owners & worker.bit != 0 && state.active.contains(.read)
+            verify(set.contains(fd) == wants, "thread \(worker.index) sleeps with another set than there is")
         }
     }
 
