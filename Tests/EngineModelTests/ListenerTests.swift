@@ -27,6 +27,23 @@ import Testing
         }
     }
 
+    /// What an empty accept writes back leaves alone what others say of the same listener meanwhile.
+    @Test func e1EmptyAcceptKeepsWhatOthersSay() {
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 11)], schedules: 3000) { run in
+            let rig = Rig(run, threads: 3)
+            let fd = rig.socket(readable: 1)
+            let reader = Reader(rig, fd, threads: 4)
+            rig.worker(0).insert(fd, reader, kind: .listener, threads: ThreadSet.single(2))
+            rig.does(0) { $0.want(fd, .read) }
+            rig.does(1) { $0.cannot(fd, .read) }
+            rig.loops(2)
+            run.atRest {
+                verify(rig.worker(0).isActive(fd, .read), "the resumption is lost")
+                verify(reader.taken == 1, "a connection waits, and everybody sleeps")
+            }
+        }
+    }
+
     /// The handler pauses at a limit; who gives a place back resumes.
     @Test func e2LimitPausesAndResumes() {
         final class Limited: Reader {

@@ -55,7 +55,7 @@ import Testing
         }
     }
 
-    /// One thread stops a direction, which wakes nobody, and holds the link locked on its way into the list; another one
+    /// One thread stops a direction, which wakes nobody, and holds the link locked on its way into the list; another
     /// wants the other direction, and wakes the owner, who has to find the descriptor in the list.
     @Test func a2AdderWaitsForAnotherAdder() {
         holds([.bounded(preemptions: 2), .random(depth: 4, seed: 2)]) { run in

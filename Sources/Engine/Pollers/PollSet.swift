@@ -67,8 +67,8 @@ final class PollSet: @unchecked Sendable {
         interest.isEmpty ? lower(from: fd) : cover(fd)
     }
 
-    /// Makes the copies reach a number whose bit is set. Who has set it calls this, and so does who has found it set and
-    /// tells other threads that the set is in line: the one that set it may not have come so far.
+    /// Makes the copies reach a number whose bit is set. Who has set it calls this, and so does who has found it set
+    /// and tells other threads that the set is in line: the one that set it may not have come so far.
     func cover(_ fd: Int32) {
         let wanted = UInt64(truncatingIfNeeded: Int(fd) + 1)
         while true {
