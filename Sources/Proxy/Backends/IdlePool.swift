@@ -16,10 +16,28 @@ final class ServerConnection {
     fileprivate(set) var next: ServerConnection?
     fileprivate(set) unowned(unsafe) var previous: ServerConnection?
     fileprivate(set) var isIdle = false
+    /// The pool that counts it as used, while it is.
+    fileprivate var demand: IdlePool?
 
     init(transport: SocketTransport, server: Server) {
         self.transport = transport
         self.server = server
+    }
+
+    /// Counts as used, in the pool of its server and worker.
+    func enter(_ pool: IdlePool, at now: Ticks) {
+        demand = pool
+        pool.connectionEntered(at: now)
+    }
+
+    /// Closes, in use or not.
+    ///
+    /// With `reset` the socket's address is free at once. It is the way for a connection on which nothing is owed any
+    /// more: many that were closed orderly would use up the ports, each for the minute of its TIME_WAIT.
+    func close(reset: Bool) {
+        demand?.connectionLeft()
+        demand = nil
+        transport.close(reset: reset)
     }
 }
 
@@ -39,6 +57,11 @@ final class IdlePool: TransportConsumer {
     var newestWasReused: Bool { (newest?.requestCount ?? 0) > 1 }
     private let maximum: Int
     private let purgeDelayMilliseconds: Int
+    /// Connections in use now, and at most in this period and in the one before. As many, idle ones included, are worth
+    /// keeping: more would not be used, but cost the server and this process.
+    private var used = 0
+    private var peak = 0, peakBefore = 0
+    private var periodStart = Ticks.zero
 
     init(_ settings: ServerSettings) {
         maximum = settings.poolMaxConn < 0 ? .max : settings.poolMaxConn
@@ -50,15 +73,29 @@ final class IdlePool: TransportConsumer {
     func take(on worker: Worker) -> ServerConnection? {
         guard let connection = newest else { return nil }
         unlink(connection)
+        connection.enter(self, at: worker.now)
         return connection
     }
 
+    fileprivate func connectionEntered(at now: Ticks) {
+        if now.milliseconds(since: periodStart) >= UInt64(clamping: purgeDelayMilliseconds) {
+            peakBefore = peak
+            peak = used
+            periodStart = now
+        }
+        used += 1
+        peak = max(peak, used)
+    }
+
+    fileprivate func connectionLeft() { used -= 1 }
+
     /// Keeps a connection, or closes it when there are too many. Nothing may be owed on it.
     func put(_ connection: ServerConnection, on worker: Worker) {
-        if count >= maximum || purgeDelayMilliseconds == 0 {
-            connection.transport.close()
-            return
-        }
+        let wasCounted = connection.demand != nil
+        let isSpare = wasCounted && count + used > max(peak, peakBefore)
+        if isSpare || count >= maximum || purgeDelayMilliseconds == 0 { return connection.close(reset: true) }
+        if wasCounted { connectionLeft() }
+        connection.demand = nil
         connection.isIdle = true
         connection.idleSince = worker.now
         connection.next = newest
@@ -102,7 +139,7 @@ final class IdlePool: TransportConsumer {
                 return
             }
             unlink(connection)
-            connection.transport.close()
+            connection.close(reset: true)
         }
     }
 }

@@ -88,7 +88,7 @@ final class HTTPConnection: TransportConsumer {
 
     /// An idle server connection said something, or ended: it cannot be used again.
     private func dropOwnServer() {
-        ownServer?.transport.close()
+        ownServer?.close(reset: true)
         ownServer = nil
     }
 
@@ -171,7 +171,7 @@ final class HTTPConnection: TransportConsumer {
         isOver = true
         worker.cancel(self)
         _ = pending.take()
-        ownServer?.transport.close()
+        ownServer?.close(reset: true)
         ownServer = nil
         transport.close(reset: reset)
         listener.connectionEnded(on: worker)

@@ -295,7 +295,7 @@ extension HTTPExchange {
             if own.server === server {
                 return use(own)
             }
-            own.transport.close()
+            own.close(reset: true)
         }
         if mayReuse(server, client.requestCount == 1), let idle = server.idle[worker.index].take(on: worker) {
             return use(idle)

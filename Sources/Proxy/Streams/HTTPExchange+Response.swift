@@ -169,6 +169,8 @@ extension HTTPExchange {
 
     private func forwardResponse(_ bytes: consuming Chunk) {
         var chunk = bytes
+        // A receive that filled its block has left more behind, most likely: a last segment waits for it.
+        var moreFollows = false
         switch responseBody.framing {
         case .none: keepsServer = false
         case .tunnel, .untilClose: sendToClient(chunk)
@@ -176,6 +178,7 @@ extension HTTPExchange {
             let count = Int(min(responseBody.remaining, UInt64(chunk.count)))
             responseBody.remaining -= UInt64(count)
             if responseBody.remaining == 0 { responseBody.isDone = true }
+            moreFollows = !responseBody.isDone && chunk.count == context.bufferBytes
             if count < chunk.count {
                 keepsServer = false
                 chunk.removeLast(chunk.count - count)
@@ -197,7 +200,7 @@ extension HTTPExchange {
                 return abort(.server, .data)
             }
         }
-        responseForwarded()
+        responseForwarded(moreFollows: moreFollows)
     }
 
     /// Sends the content alone, without the chunked coding's framing (RFC 9112 section 7.1.3).
@@ -229,8 +232,8 @@ extension HTTPExchange {
     }
 
     /// Pushes out what was queued for the client, and lets the server send on as there is room.
-    private func responseForwarded() {
-        let result = client.transport.flush()
+    private func responseForwarded(moreFollows: Bool = false) {
+        let result = client.transport.flush(more: moreFollows)
         if case .failed = result { return clientFailed() }
         if state == .tunnel { return tunnelOpened() }
         if responseBody.isDone {

@@ -216,13 +216,16 @@ final class HTTPExchange: ProxiedStream {
         guard let used = connection else { return }
         guard keepsServer, !serverEnded, responseBody.isDone, requestBody.isDone, used.transport.queuedByteCount == 0,
             let backend
-        else { return dropConnection() }
+        else {
+            // What was asked for has come: nothing is lost with a reset.
+            return dropConnection(reset: !serverEnded && responseBody.isDone && requestBody.isDone && state != .tunnel)
+        }
         connection = nil
         if serverPhase == .connected { serverPhase = .none }
         let limit = used.server.settings.maxReuse
-        if limit >= 0 && used.requestCount > limit { return used.transport.close() }
+        if limit >= 0 && used.requestCount > limit { return used.close(reset: true) }
         if backend.settings.httpReuse == .never {
-            if client.ownServer == nil && keepsClient { client.keep(used) } else { used.transport.close() }
+            if client.ownServer == nil && keepsClient { client.keep(used) } else { used.close(reset: true) }
         } else {
             used.server.idle[worker.index].put(used, on: worker)
         }

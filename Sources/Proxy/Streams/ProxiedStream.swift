@@ -194,7 +194,9 @@ class ProxiedStream: QueuedStream {
             to: server, backend: backend, client: clientTransport, tuning: context.tuning, worker: worker)
         if result < 0 { return connectFailed(SystemError(code: -result)) }
         let transport = SocketTransport(connecting: result, worker: worker, consumer: self)
-        connection = ServerConnection(transport: transport, server: server)
+        let made = ServerConnection(transport: transport, server: server)
+        made.enter(server.idle[worker.index], at: worker.now)
+        connection = made
         context.statistics.serverConnections.add()
         serverDeadline = deadline(backend?.settings.timeouts.connectMilliseconds)
         arm()
@@ -272,7 +274,7 @@ class ProxiedStream: QueuedStream {
 
     /// Closes the connection to the server, if there is one.
     final func dropConnection(reset: Bool = false) {
-        connection?.transport.close(reset: reset)
+        connection?.close(reset: reset)
         connection = nil
         if serverPhase == .connected || serverPhase == .connecting { serverPhase = .none }
     }

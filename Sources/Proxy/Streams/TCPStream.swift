@@ -19,6 +19,8 @@ final class TCPStream: ProxiedStream {
     /// We have passed that on to the other peer.
     private var clientFinished = false, serverFinished = false
     private var isOver = false
+    /// Whether the log has its line already (`option logasap`).
+    private var isLogged = false
     /// The server's transport while both ways are open.
     private var relay: SocketTransport?
 
@@ -131,8 +133,18 @@ final class TCPStream: ProxiedStream {
         transport.receive(credit: window)
         touchClient()
         touchServer()
+        if frontend.logger.logsEarly { logEarly() }
         flush(transport)
         if !isOver && !clientEnded { startRelay(transport) }
+    }
+
+    /// `option logasap`: the line is written when the connection is there, with what is known then.
+    private func logEarly() {
+        record.isEarly = true
+        record.totalMilliseconds = elapsed(since: acceptTicks)
+        recordCounts()
+        context.log(record, with: frontend.logger)
+        isLogged = true
     }
 
     /// Both ways are open: works out once what each piece of data renews.
@@ -282,7 +294,7 @@ final class TCPStream: ProxiedStream {
         context.statistics.bytesOut.add(down)
         frontend.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
         leaveBackend()
-        context.log(record, with: frontend.logger)
+        if !isLogged { context.log(record, with: frontend.logger) }
         client.close(reset: cause != .none && frontend.settings.options.contains(.noLinger))
         listener.connectionEnded(on: worker)
         context.bury(slot)

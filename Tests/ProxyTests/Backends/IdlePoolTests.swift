@@ -84,6 +84,31 @@ struct IdlePoolTests {
         #expect(extra.transport.isClosed)
     }
 
+    @Test("no more are kept than were in use at once lately, so that connections that nobody takes do not pile up")
+    func demand() throws {
+        let pool = pool()
+        let (first, _) = try connection()
+        let (second, secondPeer) = try connection()
+        first.enter(pool, at: worker.now)
+        pool.put(first, on: worker)
+        #expect(pool.count == 1)
+        // One at a time was in use, and one is idle: another is one too many.
+        second.enter(pool, at: worker.now)
+        pool.put(second, on: worker)
+        #expect(second.transport.isClosed)
+        #expect(secondPeer.hasEnded)
+        #expect(pool.count == 1)
+        // Two in use at once: both are kept.
+        let (third, _) = try connection()
+        let taken = try #require(pool.take(on: worker))
+        third.enter(pool, at: worker.now)
+        pool.put(taken, on: worker)
+        pool.put(third, on: worker)
+        #expect(pool.count == 2)
+        first.transport.close()
+        third.transport.close()
+    }
+
     @Test("what has been idle for longer than pool-purge-delay is closed, the rest stays")
     func purge() throws {
         let pool = pool(purge: 30)
