@@ -42,6 +42,7 @@ struct IdlePoolTests {
     func lastInFirstOut() throws {
         let pool = pool()
         let made = try (0..<3).map { _ in try connection() }
+        for (connection, _) in made { connection.enter(pool, at: worker.now) }
         for (connection, _) in made { pool.put(connection, on: worker) }
         #expect(pool.count == 3)
         #expect(pool.take(on: worker) === made[2].0)
