@@ -14,6 +14,7 @@ SCENARIO_JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS_PER_FUZZER ?= 60
+BUDGET ?= 10
 
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 RELEASE := .build/release/martlet
@@ -138,6 +139,16 @@ address-sanitizer: ## all unit tests under AddressSanitizer
 	@dev/step "unit tests, AddressSanitizer"
 	$(swift_test) --sanitize=address --scratch-path .build-asan
 
+.PHONY: model
+model: ## search the engine's interleavings for longer: BUDGET=10 times the schedules of `make test`, optimised
+	@dev/step "interleavings, BUDGET=$(BUDGET)"
+	MODEL_VERBOSE=1 MODEL_BUDGET=$(BUDGET) $(SWIFT) test -j $(JOBS) --disable-xctest -c release -Xswiftc -enable-testing \
+	    --scratch-path .build-model --no-parallel --filter '^(EngineModel|Interleave)Tests'
+
+.PHONY: mutants
+mutants: ## break the engine in dozens of ways; each must be caught by the test that the patch names
+	dev/mutants/run --jobs $(JOBS)
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for SECONDS_PER_FUZZER=60
 	@dev/deps run
@@ -157,4 +168,4 @@ bench: ## CPU per request and more, beside Debian's haproxy and nginx (docs/perf
 
 .PHONY: clean
 clean: ## remove what builds and benchmarks left
-	rm -rf .build .build-tsan .build-asan .build-fuzz bench-results
+	rm -rf .build .build-tsan .build-asan .build-fuzz .build-model bench-results

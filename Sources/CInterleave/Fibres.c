@@ -27,11 +27,27 @@ void il_stack_unmap(void *stack, size_t size_bytes) {
     munmap((char *)stack - page, size_bytes + page);
 }
 
+#if defined(__linux__)
+// AddressSanitizer's, where it is linked in. A fibre is left for good in the middle of its functions, so the marks that
+// these have put around their variables are taken away before the stack is used again.
+extern void __asan_unpoison_memory_region(const volatile void *, size_t) __attribute__((weak));
+
+static void forget(void *stack, size_t size_bytes) {
+    if (__asan_unpoison_memory_region) __asan_unpoison_memory_region(stack, size_bytes);
+}
+#else
+static void forget(void *stack, size_t size_bytes) {
+    (void)stack;
+    (void)size_bytes;
+}
+#endif
+
 #if defined(__x86_64__) || defined(__aarch64__)
 // In Switch.S.
 extern void il_fibre_begin(void);
 
 void *il_fibre_prepare(void *stack, size_t size_bytes, void (*entry)(void *), void *argument) {
+    forget(stack, size_bytes);
     uintptr_t top = ((uintptr_t)stack + size_bytes) & ~(uintptr_t)63;
 #if defined(__x86_64__)
     // As `il_fibre_switch` leaves it: r15 r14 r13 r12 rbx rbp, and the address to return to.
@@ -71,6 +87,7 @@ static void portable_begin(unsigned high, unsigned low) {
 }
 
 void *il_portable_prepare(void *stack, size_t size_bytes, void (*entry)(void *), void *argument) {
+    forget(stack, size_bytes);
     uintptr_t address = ((uintptr_t)stack + size_bytes - sizeof(struct beginning)) & ~(uintptr_t)63;
     struct beginning *beginning = (struct beginning *)address;
     getcontext(&beginning->context);
@@ -96,7 +113,20 @@ static _Thread_local void *current;
 
 void *il_current(void) { return current; }
 
-void il_set_current(void *explorer) { current = explorer; }
+#if defined(__linux__)
+// LeakSanitizer's. What the fibres of a failed run hold is never given back.
+extern void __lsan_disable(void) __attribute__((weak));
+extern void __lsan_enable(void) __attribute__((weak));
+#endif
+
+void il_set_current(void *explorer) {
+#if defined(__linux__)
+    if (__lsan_disable && __lsan_enable && (current == NULL) != (explorer == NULL)) {
+        explorer != NULL ? __lsan_disable() : __lsan_enable();
+    }
+#endif
+    current = explorer;
+}
 
 static void (*on_trap)(void *, int32_t);
 

@@ -67,7 +67,7 @@ import Testing
 
     /// Several close, several leave: one closes.
     @Test func c6ClosedExactlyOnce() {
-        holds([.bounded(preemptions: 3), .random(depth: 4, seed: 6)], schedules: 8000) { run in
+        holds([.bounded(preemptions: 3), .random(depth: 4, seed: 6)], schedules: 4000) { run in
             let rig = Rig(run, threads: 3)
             let fd = rig.socket()
             rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: .all(3))
@@ -80,7 +80,7 @@ import Testing
 
     /// A whole foreign takeover, and another one back, fit between looking at an offer and taking it.
     @Test func c5OldOfferIsRefused() {
-        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 5)], schedules: 8000) { run in
+        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 5)], schedules: 4000) { run in
             let rig = Rig(run, threads: 2)
             let fd = rig.socket()
             let owner = rig.worker(0)

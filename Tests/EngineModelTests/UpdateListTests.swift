@@ -74,7 +74,7 @@ import Testing
 
     /// Two lists' worth of adding and removing at both ends: whoever waits for a link looks at it again.
     @Test func a3WaitsEnd() {
-        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 3)], schedules: 20_000) { run in
+        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 3)], schedules: 8000) { run in
             let list = Lists(run, entries: 3)
             list.list.add(0)
             for thread in 0..<2 {
@@ -95,7 +95,7 @@ import Testing
 
     /// Neighbours leave the list at the same time, and the last entry moves while another is added behind it.
     @Test func a3NeighboursLeaveTogether() {
-        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 4)], schedules: 20_000) { run in
+        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 4)], schedules: 8000) { run in
             let list = Lists(run, entries: 4)
             for fd in 0..<3 as Range<Int32> { list.list.add(fd) }
             run.thread { list.list.remove(1) }
@@ -113,7 +113,7 @@ import Testing
 
     /// The tail that an adder stands behind moves to another list meanwhile.
     @Test func a3TailMovesToAnotherList() {
-        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 5)], schedules: 20_000) { run in
+        holds([.bounded(preemptions: 3), .random(depth: 5, seed: 5)], schedules: 8000) { run in
             let list = Lists(run, entries: 3)
             list.list.add(0)
             run.thread { list.list.add(1) }

@@ -192,9 +192,9 @@ final class Outcomes {
             }
             run.atEnd { for (index, cell) in cells.enumerated() { out.results[3 + index] = cell.peek } }
         }
-        func seen(reduced: Bool) -> (Set<[UInt64]>, Int) {
+        func seen(_ strategy: Search.Strategy, reduced: Bool) -> (Set<[UInt64]>, Int) {
             let all = Outcomes()
-            var search = Search(.exhaustive)
+            var search = Search(strategy)
             search.reduces = reduced
             let report = search.explore { run in
                 all.results = Array(repeating: 0, count: 6)
@@ -204,9 +204,14 @@ final class Outcomes {
             #expect(report.isComplete && report.failure == nil, "\(report)")
             return (all.seen, report.schedules)
         }
-        let (reduced, few) = seen(reduced: true)
-        let (full, many) = seen(reduced: false)
+        let (reduced, few) = seen(.exhaustive, reduced: true)
+        let (full, many) = seen(.exhaustive, reduced: false)
         #expect(reduced == full)
         #expect(few <= many)
+        for bound in 0...3 {
+            let (reduced, _) = seen(.bounded(preemptions: bound), reduced: true)
+            let (full, _) = seen(.bounded(preemptions: bound), reduced: false)
+            #expect(reduced == full, "at most \(bound) preemptions")
+        }
     }
 }
