@@ -213,17 +213,22 @@ func holds(
     schedules: Int = 2000, weakMemory: Bool = false, sourceLocation: SourceLocation = #_sourceLocation,
     _ scenario: (Run) -> Void
 ) {
-    for strategy in strategies {
+    // The long run also searches with older values everywhere.
+    let memories = weakMemory || Budget.factor == 1 ? [weakMemory] : [false, true]
+    for (strategy, weak) in strategies.flatMap({ strategy in memories.map { (strategy, $0) } }) {
         var search = Search(strategy)
         search.maxSchedules = schedules * Budget.factor
         search.maxSeconds = Double(10 * Budget.factor)
         search.maxSteps = 5000
-        search.weakMemory = weakMemory
+        search.weakMemory = weak
         let report = search.explore(scenario)
         #expect(report.failure == nil, "\(strategy): \(report)", sourceLocation: sourceLocation)
         #expect(report.schedules > 0, sourceLocation: sourceLocation)
+        let memory = weak ? ", older values" : ""
         // SAFETY: nobody changes the environment while tests run.
-        if unsafe getenv("MODEL_VERBOSE") != nil { print("model: \(sourceLocation.line) \(strategy): \(report)") }
+        if unsafe getenv("MODEL_VERBOSE") != nil {
+            print("model: \(sourceLocation.line) \(strategy)\(memory): \(report)")
+        }
         if report.failure != nil { return }
     }
 }

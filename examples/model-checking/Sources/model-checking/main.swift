@@ -1,6 +1,7 @@
 import Interleave
 
-// A lock-free hand-over of one value: a writer publishes, a reader takes. `fast` saves an ordering that it must not save.
+// A lock-free hand-over of one value: a writer publishes, a reader takes. `fast` saves an ordering that it must not
+// save.
 //
 //     swift run --package-path examples/model-checking
 
