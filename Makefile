@@ -134,10 +134,12 @@ thread-sanitizer: ## unit tests of the threaded rooms under ThreadSanitizer
 	@dev/step "unit tests, ThreadSanitizer"
 	$(swift_test) --sanitize=thread --scratch-path .build-tsan --filter '$(SANITIZED_TESTS)'
 
+# Leaks are not its to find: what is configured (names, frontends, listeners, servers) refers to each other and lives as
+# long as the process, which in a test is longer than the proxy. Blocks and places are counted by the tests instead.
 .PHONY: address-sanitizer
 address-sanitizer: ## all unit tests under AddressSanitizer
 	@dev/step "unit tests, AddressSanitizer"
-	$(swift_test) --sanitize=address --scratch-path .build-asan
+	ASAN_OPTIONS=detect_leaks=0 $(swift_test) --sanitize=address --scratch-path .build-asan
 
 .PHONY: model
 model: ## search the engine's interleavings for longer: BUDGET=10 times the schedules of `make test`, optimised
