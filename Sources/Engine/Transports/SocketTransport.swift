@@ -275,21 +275,14 @@ public final class SocketTransport: Transport {
     }
 }
 
-/// A receive that waits for memory. It keeps itself and its transport alive until it has run.
+/// A receive that waits for memory. Its timer keeps it, and so its transport, alive until it has run.
 private final class StarvedReceive: LoopTask {
     private let transport: SocketTransport
-    private var keepAlive: StarvedReceive?
 
     init(_ transport: SocketTransport) {
         self.transport = transport
         super.init()
-        keepAlive = self
     }
 
-    override func run(on worker: Worker, _ reason: WakeReason) {
-        let current = keepAlive
-        keepAlive = nil
-        transport.blocksMayBeBack()
-        withExtendedLifetime(current) {}
-    }
+    override func run(on worker: Worker, _ reason: WakeReason) { transport.blocksMayBeBack() }
 }

@@ -1,7 +1,6 @@
 import Base
 import Configuration
 import Engine
-import Synchronization
 
 /// Why a stream got no server at once.
 enum Assignment {
@@ -30,8 +29,6 @@ final class Backend {
     /// Where connections to servers come from; nil: as the system chooses.
     let source: ConnectionSource?
 
-    private let level = Atomic<Int>(0)
-
     private let active: RoundRobin
     private let backup: RoundRobin
     /// For each turn of a cycle, the server's index in `servers`.
@@ -56,19 +53,13 @@ final class Backend {
     }
 
     /// Streams on this backend now.
-    var current: Int { level.load(ordering: .relaxed) }
+    var current: Int { counters.sessions.current }
 
-    /// One more stream. Returns how many there are.
-    func enter() -> Int {
-        counters.sessions.enter()
-        return level.wrappingAdd(1, ordering: .relaxed).newValue
-    }
+    /// One more stream.
+    func enter() { counters.sessions.enter() }
 
     /// One stream less.
-    func leave() {
-        counters.sessions.leave()
-        level.wrappingSubtract(1, ordering: .relaxed)
-    }
+    func leave() { counters.sessions.leave() }
 
     /// The limit of streams on a server now; 0 for none (manual, section 5.2, `minconn`).
     func limit(of server: Server) -> Int {

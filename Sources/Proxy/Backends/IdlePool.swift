@@ -15,7 +15,6 @@ final class ServerConnection {
     fileprivate(set) var idleSince = Ticks.never
     fileprivate(set) var next: ServerConnection?
     fileprivate(set) unowned(unsafe) var previous: ServerConnection?
-    fileprivate(set) var isIdle = false
     /// The pool that counts it as used, while it is.
     fileprivate var demand: IdlePool?
 
@@ -96,7 +95,6 @@ final class IdlePool: TransportConsumer {
         if isSpare || count >= maximum || purgeDelayMilliseconds == 0 { return connection.close(reset: true) }
         if wasCounted { connectionLeft() }
         connection.demand = nil
-        connection.isIdle = true
         connection.idleSince = worker.now
         connection.next = newest
         unsafe connection.previous = nil
@@ -116,7 +114,6 @@ final class IdlePool: TransportConsumer {
         if let next { unsafe next.previous = connection.previous } else { unsafe oldest = connection.previous }
         connection.next = nil
         unsafe connection.previous = nil
-        connection.isIdle = false
         connection.transport.context = nil
         count -= 1
     }

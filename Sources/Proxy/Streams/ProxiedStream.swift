@@ -123,7 +123,7 @@ class ProxiedStream: QueuedStream {
         record.backend = backend.name
         retriesLeft = backend.settings.retries
         queueStart = worker.now
-        _ = backend.enter()
+        backend.enter()
         backend.counters.add(.sessions, on: worker.index)
     }
 

@@ -107,9 +107,9 @@ struct BackendTests {
         let server = backend.servers[0]
         #expect(backend.fullconn == 10)
         #expect(backend.limit(of: server) == 2)
-        for _ in 0..<5 { _ = backend.enter() }
+        for _ in 0..<5 { backend.enter() }
         #expect(backend.limit(of: server) == 10)
-        for _ in 0..<5 { _ = backend.enter() }
+        for _ in 0..<5 { backend.enter() }
         #expect(backend.limit(of: server) == 20)
         for _ in 0..<10 { backend.leave() }
         #expect(backend.current == 0)
