@@ -60,7 +60,7 @@ public final class ProxyRuntime {
         self.options = options
         self.kernel = kernel
         tuning = ProxyTuning(tree.global)
-        threadCount = tree.global.nbthread ?? ProxyRuntime.processorCount
+        threadCount = tree.global.nbthread ?? min(max(1, kernel.processorCount()), Limits.threads)
         statistics = ProcessStatistics(workerCount: threadCount, startMicroseconds: kernel.wallClockMicroseconds())
         var builder = RuntimeBuilder(tree, options: options, kernel: kernel, threadCount: threadCount)
         maximumConnections = builder.settleLimits()
@@ -91,7 +91,7 @@ public final class ProxyRuntime {
                 pending.frontend.add(listener)
                 listeners.append(listener)
             } catch {
-                errors.append("\(pending.subject): \(error.text) [\(pending.text)]")
+                errors.append("\(pending.subject): \(error.text) [\(pending.text(kernel))]")
             }
         }
         if errors.isEmpty { return }

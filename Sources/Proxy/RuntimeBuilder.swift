@@ -1,7 +1,6 @@
 import Base
 import Configuration
 import Engine
-import Glibc
 
 /// A listening socket that is to be opened.
 struct PendingBind {
@@ -15,12 +14,12 @@ struct PendingBind {
     var subject: String { "Starting \(kindText) \(frontend.name)" }
 
     /// The address as messages show it.
-    var text: String {
+    func text(_ kernel: Kernel) -> String {
         switch spec.host {
         case .ipv4(let address):
             let v = address.value
             return "\(v >> 24).\(v >> 16 & 255).\(v >> 8 & 255).\(v & 255):\(port)"
-        case .ipv6, .name: return NameResolver.address(spec, port: port).map { "\($0)" } ?? "unresolved:\(port)"
+        case .ipv6, .name: return NameResolver.address(spec, port: port, kernel).map { "\($0)" } ?? "unresolved:\(port)"
         case .unix(let path): return path
         case .abstract(let name): return "abns@\(name)"
         case .fileDescriptor(let fd): return "fd@\(fd)"
@@ -45,7 +44,7 @@ struct PendingBind {
         case .socketPair: throw SocketOpener.Failure("a pair of sockets cannot be listened on")
         default: break
         }
-        guard let address = NameResolver.address(spec, port: port) else {
+        guard let address = NameResolver.address(spec, port: port, opener.kernel) else {
             throw SocketOpener.Failure("cannot resolve the address")
         }
         return try opener.open(address, settings, frontend.settings, backlog: backlog)
@@ -123,7 +122,7 @@ struct RuntimeBuilder {
             return try Logger(
                 targets: targets, format: format, options: proxyOptions,
                 tag: tag ?? tree.global.logTag ?? options.logTag, hostname: hostname,
-                resolve: { NameResolver.address($0, port: $0.fixedPort) })
+                resolve: { NameResolver.address($0, port: $0.fixedPort, kernel) })
         } catch {
             errors.append("\(subject): \(error)")
             return Logger.none
@@ -133,10 +132,8 @@ struct RuntimeBuilder {
     private var hostname: String? {
         guard let wanted = tree.global.logSendHostname else { return nil }
         if !wanted.isEmpty { return wanted }
-        var bytes = [CChar](repeating: 0, count: 256)
-        // SAFETY: the buffer has the stated size.
-        guard unsafe gethostname(&bytes, 255) == 0 else { return "localhost" }
-        return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let own = kernel.hostName()
+        return own.isEmpty ? "localhost" : own
     }
 
     // MARK: Proxies
@@ -199,9 +196,9 @@ struct RuntimeBuilder {
         for method in methods {
             switch method {
             case .last: continue
-            case .libc: if let found = NameResolver.address(line.address, port: port) { return found }
-            case .none: return NameResolver.address(line.address, port: port) ?? SocketAddress(ipv4: 0, port: port)
-            case .ip(let spec): if let found = NameResolver.address(spec, port: port) { return found }
+            case .libc: if let found = NameResolver.address(line.address, port: port, kernel) { return found }
+            case .none: return NameResolver.address(line.address, port: port, kernel) ?? SocketAddress(ipv4: 0, port: port)
+            case .ip(let spec): if let found = NameResolver.address(spec, port: port, kernel) { return found }
             }
         }
         return nil
@@ -217,7 +214,7 @@ struct RuntimeBuilder {
         guard let source else { return nil }
         var ports: ClosedRange<UInt16>?
         if case .range(let first, let last) = source.address.port { ports = first...last }
-        guard let address = NameResolver.address(source.address, port: source.address.fixedPort) else {
+        guard let address = NameResolver.address(source.address, port: source.address.fixedPort, kernel) else {
             errors.append(
                 place(source.address.range) + "could not resolve address '\(source.address.hostText)' of 'source'")
             return nil
@@ -267,11 +264,9 @@ struct RuntimeBuilder {
     private mutating func identity(_ name: String, of kind: IdentityKind) -> UInt32? {
         switch kind {
         case .user:
-            // SAFETY: the entry is static storage of libc, read at once; the start is single-threaded.
-            if let entry = unsafe getpwnam(name) { return unsafe entry.pointee.pw_uid }
+            if let number = kernel.lookUpUser(name) { return number }
         case .group:
-            // SAFETY: as above.
-            if let entry = unsafe getgrnam(name) { return unsafe entry.pointee.gr_gid }
+            if let number = kernel.lookUpGroup(name) { return number }
         }
         errors.append("'bind' names an unknown \(kind == .user ? "user" : "group") '\(name)'")
         return nil
@@ -293,7 +288,7 @@ extension AddressSpec {
         case .abstract(let name): return "abns@\(name)"
         case .fileDescriptor(let fd): return "fd@\(fd)"
         case .socketPair(let fd): return "sockpair@\(fd)"
-        case .ipv4, .ipv6: return NameResolver.address(self, port: fixedPort)?.host ?? ""
+        case .ipv4, .ipv6: return NameResolver.address(self, port: fixedPort, nil)?.host ?? ""
         }
     }
 

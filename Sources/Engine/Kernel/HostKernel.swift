@@ -256,4 +256,27 @@ open class HostKernel: Kernel, @unchecked Sendable {
     open override func setDescriptorLimit(soft: UInt64, hard: UInt64) -> Int32 {
         host_set_descriptor_limit(soft, hard)
     }
+
+    // MARK: The process and its machine
+
+    open override func processID() -> Int32 { getpid() }
+
+    open override func processorCount() -> Int { Int(host_processor_count()) }
+
+    open override func isTerminal(_ fd: Int32) -> Bool { isatty(fd) != 0 }
+
+    open override func randomSeed() -> UInt64 {
+        var system = SystemRandomNumberGenerator()
+        return system.next()
+    }
+
+    open override func hostName() -> String { HostNames.own }
+
+    open override func lookUpHost(_ name: String, family: Int32) -> SocketAddress? {
+        HostNames.address(of: name, family: family)
+    }
+
+    open override func lookUpUser(_ name: String) -> UInt32? { HostNames.user(name) }
+
+    open override func lookUpGroup(_ name: String) -> UInt32? { HostNames.group(name) }
 }

@@ -191,4 +191,31 @@ open class Kernel: @unchecked Sendable {
 
     /// Sets the limits of open descriptors.
     open func setDescriptorLimit(soft: UInt64, hard: UInt64) -> Int32 { -ENOSYS }
+
+    // MARK: The process and its machine
+
+    /// The number of this process.
+    open func processID() -> Int32 { 1 }
+
+    /// Processors that this process may run on.
+    open func processorCount() -> Int { 1 }
+
+    /// Whether the descriptor is a terminal.
+    open func isTerminal(_ fd: Int32) -> Bool { false }
+
+    /// A seed for generators that are not for secrets: another one at each call.
+    open func randomSeed() -> UInt64 { 0 }
+
+    /// The name of the machine; empty when it has none.
+    open func hostName() -> String { "" }
+
+    /// An address of a host by its name, with port 0; nil when there is none. Blocks: only at start.
+    /// - Parameter family: AF_INET, AF_INET6, or AF_UNSPEC for either, IPv4 before IPv6.
+    open func lookUpHost(_ name: String, family: Int32) -> SocketAddress? { nil }
+
+    /// The number of a user by name; nil when there is none. Only at start, on one thread.
+    open func lookUpUser(_ name: String) -> UInt32? { nil }
+
+    /// The number of a group by name; nil when there is none. Only at start, on one thread.
+    open func lookUpGroup(_ name: String) -> UInt32? { nil }
 }

@@ -118,7 +118,7 @@ struct SocketOpener {
         _ fd: Int32, _ address: SocketAddress, _ bind: BindSettings, _ backlog: Int32
     ) throws(Failure) -> Opened {
         let path = address.path ?? ""
-        let temporary = "\(path).\(getpid()).tmp"
+        let temporary = "\(path).\(kernel.processID()).tmp"
         guard let place = SocketAddress(unixPath: temporary) else {
             throw Failure("socket path too long")
         }

@@ -25,10 +25,10 @@ public final class LogWriter {
     /// - Parameters:
     ///   - statistics: whose `droppedLogs` counts; that of the thread which writes.
     ///   - processID: what lines state; the process's own unless given.
-    public init(kernel: Kernel, statistics: WorkerStatistics, processID: Int32 = getpid()) {
+    public init(kernel: Kernel, statistics: WorkerStatistics, processID: Int32? = nil) {
         self.kernel = kernel
         self.statistics = statistics
-        self.processID = Array(String(processID).utf8)
+        self.processID = Array(String(processID ?? kernel.processID()).utf8)
     }
 
     deinit {
@@ -84,7 +84,7 @@ public final class LogWriter {
     /// A pipe or socket that nobody empties must not stop the thread. A terminal stays as it is: the shell shares it.
     private func prepare(_ fd: Int32) {
         knownDescriptors.append(fd)
-        if isatty(fd) == 0 { _ = kernel.setNonBlocking(fd, true) }
+        if !kernel.isTerminal(fd) { _ = kernel.setNonBlocking(fd, true) }
     }
 
     private func open(_ family: Int32) -> Int32 {

@@ -44,7 +44,7 @@ public final class RuntimeAPI: LoopTask {
         _ sockets: [StatsSocket], kernel: Kernel,
         resolve: ((AddressSpec) -> SocketAddress?)? = nil
     ) throws(StatsSocketError) {
-        let lookUp = resolve ?? { NameResolver.address($0, port: $0.fixedPort) }
+        let lookUp = resolve ?? { NameResolver.address($0, port: $0.fixedPort, kernel) }
         let opening = StatsSocketOpening(kernel: kernel, resolve: lookUp)
         do throws(StatsSocketError) {
             for socket in sockets {

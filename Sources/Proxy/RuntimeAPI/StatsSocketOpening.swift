@@ -110,7 +110,7 @@ struct StatsSocketOpening {
     /// Binds under a name of its own and moves it over the path, so that no client ever finds nothing there, and what
     /// another process left behind is replaced.
     private func bind(_ fd: Int32, toPath path: String, _ settings: BindSettings) throws(SystemError) {
-        let temporary = "\(path).\(getpid()).tmp"
+        let temporary = "\(path).\(kernel.processID()).tmp"
         guard let address = SocketAddress(unixPath: temporary) else { throw SystemError(code: ENAMETOOLONG) }
         _ = kernel.unlink(temporary)
         try check(kernel.bind(fd, address))
@@ -134,16 +134,14 @@ struct StatsSocketOpening {
 
     private func userNumber(_ settings: BindSettings) throws(SystemError) -> UInt32? {
         guard settings.uid == nil, let name = settings.user else { return settings.uid }
-        // SAFETY: getpwnam reads a NUL-terminated string; its result is used at once, by the one thread of the start.
-        guard let entry = unsafe getpwnam(name) else { throw SystemError(code: ENOENT) }
-        return unsafe entry.pointee.pw_uid
+        guard let number = kernel.lookUpUser(name) else { throw SystemError(code: ENOENT) }
+        return number
     }
 
     private func groupNumber(_ settings: BindSettings) throws(SystemError) -> UInt32? {
         guard settings.gid == nil, let name = settings.group else { return settings.gid }
-        // SAFETY: as above, of getgrnam.
-        guard let entry = unsafe getgrnam(name) else { throw SystemError(code: ENOENT) }
-        return unsafe entry.pointee.gr_gid
+        guard let number = kernel.lookUpGroup(name) else { throw SystemError(code: ENOENT) }
+        return number
     }
 
     private func check(_ result: Int32) throws(SystemError) {

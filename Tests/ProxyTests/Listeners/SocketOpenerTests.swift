@@ -125,7 +125,7 @@ final class SocketOpenerTests {
 @Suite("Addresses of the configuration")
 struct NameResolverTests {
     private func resolve(_ host: AddressSpec.Host) -> String? {
-        NameResolver.address(AddressSpec(host: host), port: 80).map { "\($0)" }
+        NameResolver.address(AddressSpec(host: host), port: 80, HostKernel()).map { "\($0)" }
     }
 
     @Test("numbers, paths and names; what has no address is nil")
@@ -133,9 +133,9 @@ struct NameResolverTests {
         #expect(resolve(.ipv4(IPv4Address(value: 0x0102_0304))) == "1.2.3.4:80")
         #expect(resolve(.name("localhost"))?.hasSuffix(":80") == true)
         #expect(
-            NameResolver.address(AddressSpec(host: .name("localhost"), family: .ipv4), port: 8)?.ipv4 == 0x7F00_0001)
+            NameResolver.address(AddressSpec(host: .name("localhost"), family: .ipv4), port: 8, HostKernel())?.ipv4 == 0x7F00_0001)
         #expect(resolve(.name("no-such-name.invalid")) == nil)
-        #expect(NameResolver.address(AddressSpec(host: .unix("/x")), port: 0)?.path == "/x")
+        #expect(NameResolver.address(AddressSpec(host: .unix("/x")), port: 0, nil)?.path == "/x")
         #expect(resolve(.unix("/" + String(repeating: "x", count: 200))) == nil)
         #expect(resolve(.fileDescriptor(3)) == nil)
     }
