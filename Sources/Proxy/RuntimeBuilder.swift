@@ -197,7 +197,8 @@ struct RuntimeBuilder {
             switch method {
             case .last: continue
             case .libc: if let found = NameResolver.address(line.address, port: port, kernel) { return found }
-            case .none: return NameResolver.address(line.address, port: port, kernel) ?? SocketAddress(ipv4: 0, port: port)
+            case .none:
+                return NameResolver.address(line.address, port: port, kernel) ?? SocketAddress(ipv4: 0, port: port)
             case .ip(let spec): if let found = NameResolver.address(spec, port: port, kernel) { return found }
             }
         }

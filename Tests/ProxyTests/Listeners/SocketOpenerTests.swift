@@ -133,7 +133,8 @@ struct NameResolverTests {
         #expect(resolve(.ipv4(IPv4Address(value: 0x0102_0304))) == "1.2.3.4:80")
         #expect(resolve(.name("localhost"))?.hasSuffix(":80") == true)
         #expect(
-            NameResolver.address(AddressSpec(host: .name("localhost"), family: .ipv4), port: 8, HostKernel())?.ipv4 == 0x7F00_0001)
+            NameResolver.address(AddressSpec(host: .name("localhost"), family: .ipv4), port: 8, HostKernel())?.ipv4
+                == 0x7F00_0001)
         #expect(resolve(.name("no-such-name.invalid")) == nil)
         #expect(NameResolver.address(AddressSpec(host: .unix("/x")), port: 0, nil)?.path == "/x")
         #expect(resolve(.unix("/" + String(repeating: "x", count: 200))) == nil)
