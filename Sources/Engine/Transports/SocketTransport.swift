@@ -16,7 +16,6 @@ public final class SocketTransport: Transport {
     private let pool: Unmanaged<ChunkPool>
     private enum State { case connecting, open, closed }
 
-    private var fd: Int32
     private var state: State
     /// Our own end of the stream has been sent.
     private var isFinished = false
@@ -25,44 +24,40 @@ public final class SocketTransport: Transport {
 
     /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
     public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
-        self.fd = fd
         self.state = .open
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(worker: worker, consumer: consumer)
+        super.init(fd, worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
     }
 
     /// Takes over a socket on which a connect is in progress. `transportConnected` or a failure follows.
     public init(connecting fd: Int32, worker: Worker, consumer: TransportConsumer) {
-        self.fd = fd
         self.state = .connecting
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(worker: worker, consumer: consumer)
+        super.init(fd, worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
     }
 
     public override var isConnected: Bool { state == .open }
     public override var isClosed: Bool { state == .closed }
-    /// The socket, for options and addresses; -1 once closed.
-    public var descriptor: Int32 { fd }
 
     public override func receive(credit: Int) {
         if state == .closed { return }
         let had = self.credit
         self.credit = credit
         if (had > 0) == (credit > 0) { return }
-        if credit > 0 { worker.want(fd, .read) } else { worker.stop(fd, .read) }
+        if credit > 0 { worker.want(descriptor, .read) } else { worker.stop(descriptor, .read) }
     }
 
     public override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
         if state == .connecting && !finishConnecting(events) { return }
         if events.contains(.writable) {
             if state == .closed { return }
-            if reportsDrained { drainQueue() } else if queue.isEmpty { worker.stop(fd, .write) }
+            if reportsDrained { drainQueue() } else if queue.isEmpty { worker.stop(descriptor, .write) }
         }
         if state == .closed { return }
         if credit > 0 {
@@ -99,7 +94,7 @@ public final class SocketTransport: Transport {
 
     /// The socket's pending error; a broken connection without one counts as reset.
     private func takeSocketError() -> SystemError {
-        let code = worker.kernel.getOption(fd, SOL_SOCKET, SO_ERROR)
+        let code = worker.kernel.getOption(descriptor, SOL_SOCKET, SO_ERROR)
         if code > 0 { return SystemError(code: Int32(truncatingIfNeeded: code)) }
         return SystemError(code: state == .connecting ? 0 : ECONNRESET)
     }
@@ -122,16 +117,16 @@ public final class SocketTransport: Transport {
             let free = unsafe chunk.freeBytes
             let asked = min(credit, free.count)
             let received = unsafe kernel._withUnsafeGuaranteedRef {
-                unsafe $0.recv(fd, free.baseAddress!, asked)
+                unsafe $0.recv(descriptor, free.baseAddress!, asked)
             }
             if received > 0 {
                 chunk.extend(by: received)
                 credit -= received
                 receivedByteCount &+= UInt64(truncatingIfNeeded: received)
                 // A short read means that the socket is empty, unless its end was already reported.
-                let isEmpty = received < asked && !worker.reportedEvents(fd).contains(.hangup)
-                if isEmpty { worker.cannot(fd, .read) }
-                if credit == 0 { worker.stop(fd, .read) }
+                let isEmpty = received < asked && !worker.reportedEvents(descriptor).contains(.hangup)
+                if isEmpty { worker.cannot(descriptor, .read) }
+                if credit == 0 { worker.stop(descriptor, .read) }
                 var received: Chunk? = consume chunk
                 tell { consumer in
                     if let chunk = received.take() { consumer.transport(self, received: chunk) }
@@ -141,13 +136,13 @@ public final class SocketTransport: Transport {
             }
             if received == 0 {
                 credit = 0
-                worker.stop(fd, .read)
+                worker.stop(descriptor, .read)
                 tell { $0.transportReceivedEnd(self) }
                 return
             }
             let code = Int32(truncatingIfNeeded: -received)
             if code == EAGAIN {
-                worker.cannot(fd, .read)
+                worker.cannot(descriptor, .read)
             } else {
                 fail(SystemError(code: code))
             }
@@ -157,21 +152,21 @@ public final class SocketTransport: Transport {
 
     /// There is no block to receive into: pauses until some may have come back.
     private func waitForBlocks() {
-        worker.stop(fd, .read)
+        worker.stop(descriptor, .read)
         let retry = StarvedReceive(self)
         worker.schedule(retry, at: worker.now.adding(milliseconds: Limits.starvedRetryMilliseconds))
     }
 
     fileprivate func blocksMayBeBack() {
         if state == .closed || credit == 0 { return }
-        worker.want(fd, .read)
+        worker.want(descriptor, .read)
     }
 
     /// Reports a broken connection once; nothing more is received or sent.
     private func fail(_ error: SystemError) {
         credit = 0
         reportsDrained = false
-        worker.stop(fd, [.read, .write])
+        worker.stop(descriptor, [.read, .write])
         tell { $0.transport(self, failed: error) }
     }
 
@@ -191,7 +186,7 @@ public final class SocketTransport: Transport {
         if error != 0 { return .failed(SystemError(code: error)) }
         if queue.isEmpty { return .done }
         reportsDrained = true
-        worker.want(fd, .write)
+        worker.want(descriptor, .write)
         return .pending
     }
 
@@ -207,27 +202,27 @@ public final class SocketTransport: Transport {
                 if count == 1 {
                     let length = unsafe vectors[0].iov_len
                     let result = unsafe kernel._withUnsafeGuaranteedRef {
-                        unsafe $0.send(fd, vectors[0].iov_base, length, more: more)
+                        unsafe $0.send(descriptor, vectors[0].iov_base, length, more: more)
                     }
                     return (length, result)
                 }
                 var total = 0
                 for index in 0..<count { total &+= unsafe Int(vectors[index].iov_len) }
                 let result = unsafe kernel._withUnsafeGuaranteedRef {
-                    unsafe $0.sendv(fd, vectors.baseAddress!, count, more: more)
+                    unsafe $0.sendv(descriptor, vectors.baseAddress!, count, more: more)
                 }
                 return (total, result)
             }
             if sent < 0 {
                 let code = Int32(truncatingIfNeeded: -sent)
                 if code != EAGAIN { return code }
-                worker.cannot(fd, .write)
+                worker.cannot(descriptor, .write)
                 return 0
             }
             queue.removeFirst(sent)
             sentByteCount &+= UInt64(truncatingIfNeeded: sent)
             if sent < offered {
-                worker.cannot(fd, .write)
+                worker.cannot(descriptor, .write)
                 return 0
             }
         }
@@ -243,7 +238,7 @@ public final class SocketTransport: Transport {
         }
         if !queue.isEmpty { return }
         reportsDrained = false
-        worker.stop(fd, .write)
+        worker.stop(descriptor, .write)
         tell { $0.transportDrained(self) }
     }
 
@@ -251,7 +246,7 @@ public final class SocketTransport: Transport {
         if isFinished || state == .closed { return }
         assert(queue.isEmpty, "the end is sent after the bytes")
         isFinished = true
-        _ = worker.kernel.shutdown(fd, Int32(SHUT_WR))
+        _ = worker.kernel.shutdown(descriptor, Int32(SHUT_WR))
     }
 
     public override func close(reset: Bool = false) {
@@ -261,7 +256,7 @@ public final class SocketTransport: Transport {
             let size = MemoryLayout<linger>.size
             // SAFETY: the option's value lives on the stack during the call.
             unsafe withUnsafeBytes(of: &value) {
-                _ = unsafe worker.kernel.setOption(fd, SOL_SOCKET, SO_LINGER, $0.baseAddress!, size)
+                _ = unsafe worker.kernel.setOption(descriptor, SOL_SOCKET, SO_LINGER, $0.baseAddress!, size)
             }
         }
         state = .closed
@@ -269,8 +264,8 @@ public final class SocketTransport: Transport {
         reportsDrained = false
         queue.removeAll()
         queue.releaseStorage()
-        let closing = fd
-        fd = -1
+        let closing = descriptor
+        descriptor = -1
         worker.remove(closing, close: true)
     }
 }

@@ -39,6 +39,8 @@ open class Transport: FDHandler {
     private final var consumerReference: Unmanaged<TransportConsumer>?
     /// The worker that the transport belongs to.
     public final let worker: Worker
+    /// The socket, for options and addresses; -1 once closed.
+    public final internal(set) var descriptor: Int32
     /// Bytes that the consumer will still take.
     public final internal(set) var credit = 0
     /// Bytes queued and not yet accepted by the operating system.
@@ -57,7 +59,8 @@ open class Transport: FDHandler {
     /// Bytes accepted by the operating system so far.
     public final internal(set) var sentByteCount: UInt64 = 0
 
-    init(worker: Worker, consumer: TransportConsumer?) {
+    init(_ descriptor: Int32, worker: Worker, consumer: TransportConsumer?) {
+        self.descriptor = descriptor
         // SAFETY: the consumer outlives its use of the transport.
         unsafe consumerReference = consumer.map { unsafe Unmanaged.passUnretained($0) }
         self.worker = worker

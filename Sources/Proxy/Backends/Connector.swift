@@ -6,36 +6,37 @@ import Glibc
 /// Opens connections to servers.
 enum Connector {
     /// Starts a connection as the server and its backend say: source address, keep-alives, TCP options.
-    /// - Returns: a non-blocking socket on which a connect is in progress, or -errno.
+    /// - Returns: a transport on which a connect is in progress.
     static func connect(
-        to server: Server, backend: Backend?, client: SocketTransport?, tuning: ProxyTuning, worker: Worker
-    ) -> Int32 {
+        to server: Server, backend: Backend?, client: Transport?, tuning: ProxyTuning, consumer: TransportConsumer,
+        on worker: Worker
+    ) throws(SystemError) -> Transport {
         let kernel = worker.kernel
         var address = server.address
         if let offset = server.portOffset {
             address.port = UInt16(clamping: Int(localPort(of: client, kernel)) + offset)
         }
         let fd = kernel.socket(address.nativeFamily, Int32(SOCK_STREAM.rawValue), 0)
-        if fd < 0 { return fd }
+        if fd < 0 { throw SystemError(code: -fd) }
         if Int(fd) >= worker.group.table.capacity {
             _ = kernel.close(fd)
-            return -EMFILE
+            throw SystemError(code: EMFILE)
         }
         setBuffers(fd, tuning, kernel)
         let failure = prepare(fd, server, backend, address, kernel)
         if failure < 0 {
             _ = kernel.close(fd)
-            return failure
+            throw SystemError(code: -failure)
         }
-        let result = kernel.connect(fd, address)
-        if result < 0 && result != -EINPROGRESS {
+        do {
+            return try worker.connect(fd, to: address, consumer: consumer)
+        } catch {
             _ = kernel.close(fd)
-            return result
+            throw error
         }
-        return fd
     }
 
-    private static func localPort(of client: SocketTransport?, _ kernel: Kernel) -> UInt16 {
+    private static func localPort(of client: Transport?, _ kernel: Kernel) -> UInt16 {
         guard let client else { return 0 }
         var address = SocketAddress()
         return kernel.localAddress(client.descriptor, &address) < 0 ? 0 : address.port

@@ -7,7 +7,7 @@ import HTTP
 /// A connection to a server: a transport, and what must be known to use it again.
 // SAFETY: `previous` points to a connection that the pool's list, held from its newest on, keeps.
 final class ServerConnection {
-    let transport: SocketTransport
+    let transport: Transport
     let server: Server
     /// Requests that it has carried.
     var requestCount = 0
@@ -18,7 +18,7 @@ final class ServerConnection {
     /// The pool that counts it as used, while it is.
     fileprivate var demand: IdlePool?
 
-    init(transport: SocketTransport, server: Server) {
+    init(transport: Transport, server: Server) {
         self.transport = transport
         self.server = server
     }

@@ -6,13 +6,13 @@ import HTTP
 /// What a condition may look at. Facts that cost a system call are asked for once, when they are first needed.
 struct RuleFacts {
     let source: SocketAddress
-    let transport: SocketTransport
+    let transport: Transport
     let worker: Worker
     /// The request, in HTTP mode.
     let request: MessageHead?
     private var local: SocketAddress?
 
-    init(source: SocketAddress, transport: SocketTransport, worker: Worker, request: MessageHead? = nil) {
+    init(source: SocketAddress, transport: Transport, worker: Worker, request: MessageHead? = nil) {
         self.source = source
         self.transport = transport
         self.worker = worker

@@ -12,7 +12,7 @@ import HTTP
 /// Thread-safety: its worker's thread only.
 final class HTTPConnection: TransportConsumer {
     let context: WorkerContext
-    let transport: SocketTransport
+    let transport: Transport
     private let listener: Listener
     var frontend: Frontend { listener.frontend }
 
@@ -36,7 +36,7 @@ final class HTTPConnection: TransportConsumer {
         self.context = context
         worker = context.worker
         self.listener = listener
-        transport = SocketTransport(accepted: fd, worker: context.worker)
+        transport = context.worker.makeTransport(accepted: fd)
         self.client = client
         super.init()
     }

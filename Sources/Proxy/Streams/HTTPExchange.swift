@@ -118,7 +118,7 @@ final class HTTPExchange: ProxiedStream {
         super.init(context: context)
     }
 
-    override var clientTransport: SocketTransport? { client.transport }
+    override var clientTransport: Transport? { client.transport }
 
     // MARK: What the shared half asks for
 

@@ -63,7 +63,7 @@ class ProxiedStream: QueuedStream {
     final var queueStart = Ticks.zero
     final var connectStart = Ticks.zero
     /// Address and port that the client connected to; read when a server needs the port.
-    var clientTransport: SocketTransport? { nil }
+    var clientTransport: Transport? { nil }
 
     init(context: WorkerContext) {
         self.context = context
@@ -190,10 +190,14 @@ class ProxiedStream: QueuedStream {
     /// Starts a new connection to the server.
     final func openConnection(to server: Server) {
         serverPhase = .connecting
-        let result = Connector.connect(
-            to: server, backend: backend, client: clientTransport, tuning: context.tuning, worker: worker)
-        if result < 0 { return connectFailed(SystemError(code: -result)) }
-        let transport = SocketTransport(connecting: result, worker: worker, consumer: self)
+        let transport: Transport
+        do {
+            transport = try Connector.connect(
+                to: server, backend: backend, client: clientTransport, tuning: context.tuning, consumer: self,
+                on: worker)
+        } catch {
+            return connectFailed(error)
+        }
         let made = ServerConnection(transport: transport, server: server)
         made.enter(server.idle[worker.index], at: worker.now)
         connection = made

@@ -10,7 +10,7 @@ import Engine
 ///
 /// Thread-safety: its worker's thread only.
 final class TCPStream: ProxiedStream {
-    private let client: SocketTransport
+    private let client: Transport
     private let listener: Listener
     /// What the client sent before there was a connection to send it on.
     private var early = ChunkChain()
@@ -22,7 +22,7 @@ final class TCPStream: ProxiedStream {
     /// Whether the log has its line already (`option logasap`).
     private var isLogged = false
     /// The server's transport while both ways are open.
-    private var relay: SocketTransport?
+    private var relay: Transport?
 
     /// What data from one side renews: the waits for both, as a rule. nil: that wait is not renewed, or has no limit.
     private struct Renewal {
@@ -32,12 +32,12 @@ final class TCPStream: ProxiedStream {
     private var renewals = (client: Renewal(), server: Renewal())
     private var slot = 0
 
-    override var clientTransport: SocketTransport? { client }
+    override var clientTransport: Transport? { client }
 
     /// Takes over an accepted socket; `start` begins.
     init(_ fd: Int32, context: WorkerContext, listener: Listener) {
         self.listener = listener
-        client = SocketTransport(accepted: fd, worker: context.worker)
+        client = context.worker.makeTransport(accepted: fd)
         super.init(context: context)
         frontend = listener.frontend
     }
@@ -148,7 +148,7 @@ final class TCPStream: ProxiedStream {
     }
 
     /// Both ways are open: works out once what each piece of data renews.
-    private func startRelay(_ server: SocketTransport) {
+    private func startRelay(_ server: Transport) {
         relay = server
         let tunnel = tunnelMilliseconds
         let client = tunnel ?? frontend.settings.timeouts.clientMilliseconds
@@ -199,7 +199,7 @@ final class TCPStream: ProxiedStream {
 
     /// The common case, both ways open: bytes go straight through.
     private func pass(
-        _ chunk: consuming Chunk, from source: SocketTransport, to target: SocketTransport, _ renewal: Renewal
+        _ chunk: consuming Chunk, from source: Transport, to target: Transport, _ renewal: Renewal
     ) {
         let now = worker.now
         if let limit = renewal.clientMilliseconds { clientDeadline = now.adding(milliseconds: limit) }
@@ -214,13 +214,13 @@ final class TCPStream: ProxiedStream {
     }
 
     /// Hands bytes on, and asks the other side for as many as may follow.
-    private func flush(_ target: SocketTransport) {
+    private func flush(_ target: Transport) {
         if case .failed(let error) = target.flush() { return transport(target, failed: error) }
         opened(target)
     }
 
     /// `target` can take more, or has nothing left to send: the other side may send on, or its end is passed on.
-    private func opened(_ target: SocketTransport) {
+    private func opened(_ target: Transport) {
         let room = max(0, window - target.queuedByteCount)
         if target === client {
             if !serverEnded { connection?.transport.receive(credit: room) }

@@ -10,7 +10,7 @@ import Testing
 /// Judges conditions as `use_backend` rules have them.
 private final class Judge {
     private let group: WorkerGroup
-    private let transport: SocketTransport
+    private let transport: Transport
     private let other: Peer
     private let message = MessageHead(limits: HTTPLimits())
 

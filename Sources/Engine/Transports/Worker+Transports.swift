@@ -1,0 +1,21 @@
+import Base
+import Glibc
+
+// Transports of the kind that fits the worker's poller.
+
+extension Worker {
+    /// Takes over an accepted, or otherwise connected, non-blocking socket.
+    public func makeTransport(accepted fd: Int32, consumer: TransportConsumer? = nil) -> Transport {
+        SocketTransport(accepted: fd, worker: self, consumer: consumer)
+    }
+
+    /// Starts to connect a non-blocking socket, which becomes the transport's. `transportConnected`, or a failure,
+    /// follows; an error known at once is thrown, and the socket then remains the caller's.
+    public func connect(
+        _ fd: Int32, to address: SocketAddress, consumer: TransportConsumer
+    ) throws(SystemError) -> Transport {
+        let result = kernel.connect(fd, address)
+        if result < 0 && result != -EINPROGRESS { throw SystemError(code: -result) }
+        return SocketTransport(connecting: fd, worker: self, consumer: consumer)
+    }
+}
