@@ -1,3 +1,5 @@
+import Samples
+
 /// Reads an ACL expression: `<fetch>[(args)] [flags] [operator] [patterns...]` (manual, section 7.1).
 struct ACLParser {
     let statement: Statement

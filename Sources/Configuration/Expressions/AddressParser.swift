@@ -1,3 +1,5 @@
+import Base
+
 /// Reads addresses of `bind`, `server`, `source`, `log` and `stats socket` (manual, chapter 11).
 struct AddressParser {
     /// What the keyword at hand can take.

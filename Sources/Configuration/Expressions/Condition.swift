@@ -1,3 +1,5 @@
+import Base
+
 /// The sample fetches that conditions may use in this version (manual, section 7.3).
 public enum SampleFetch: UInt8, Sendable, CaseIterable {
     case alwaysTrue, alwaysFalse
@@ -43,12 +45,6 @@ public enum MatchMethod: String, Sendable, CaseIterable {
     case subdirectory = "dir"
     case domain = "dom"
     case length = "len"
-}
-
-/// An address with a mask (manual, section 7.1.6).
-public enum IPNetwork: Sendable, Hashable {
-    case ipv4(IPv4Address, mask: UInt32)
-    case ipv6(IPv6Address, prefixLength: UInt8)
 }
 
 /// One pattern of an ACL, of the type that its match method wants.

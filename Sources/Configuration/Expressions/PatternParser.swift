@@ -1,3 +1,5 @@
+import Base
+
 /// Turns the words behind a fetch into typed patterns (manual, sections 7.1.1 to 7.1.6).
 struct PatternParser {
     let match: MatchMethod

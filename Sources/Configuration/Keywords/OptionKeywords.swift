@@ -1,3 +1,5 @@
+import Base
+
 /// `option ...` (manual, section 4.2).
 enum OptionKeywords {
     /// An option that is one bit, and can be negated.

@@ -1,3 +1,5 @@
+import Base
+
 /// Parameters of `server` and `default-server` lines (manual, section 5.2).
 public enum ServerParameters {
     private static func number(

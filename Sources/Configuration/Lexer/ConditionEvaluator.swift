@@ -1,3 +1,5 @@
+import Samples
+
 /// Evaluates the conditions of `.if` and of the command line's `-cc` (manual, section 2.4).
 public struct ConditionEvaluator: Sendable {
     /// Why a condition could not be read.

@@ -1,20 +1,4 @@
-/// An IPv4 address, as a number in host order (127.0.0.1 is 0x7f000001).
-public struct IPv4Address: Sendable, Hashable {
-    public var value: UInt32
-    public init(value: UInt32) { self.value = value }
-    public static let any = IPv4Address(value: 0)
-}
-
-/// An IPv6 address as two halves in host order: `high` holds the first eight bytes.
-public struct IPv6Address: Sendable, Hashable {
-    public var high: UInt64
-    public var low: UInt64
-    public init(high: UInt64, low: UInt64) {
-        self.high = high
-        self.low = low
-    }
-    public static let any = IPv6Address(high: 0, low: 0)
-}
+import Base
 
 /// An address as the configuration writes it (manual, chapter 11). Names are not resolved here.
 public struct AddressSpec: Sendable, Hashable {

@@ -1,3 +1,5 @@
+import Base
+
 /// `mode` (manual, section 4.2).
 public enum ProxyMode: String, Sendable, CaseIterable { case tcp, http }
 

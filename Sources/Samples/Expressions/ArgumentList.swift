@@ -2,21 +2,21 @@
 ///
 /// Quotes and escapes are a second level, after those of the line (manual, section 2.2): `\#`, `\$` and `\xNN` are not
 /// known here.
-struct ArgumentList {
-    var arguments: [[UInt8]]
+public struct ArgumentList {
+    public var arguments: [[UInt8]]
     /// Offset just after the closing parenthesis.
-    var end: Int
+    public var end: Int
 
-    struct Failure: Error, Equatable {
-        var message: String
-        var offset: Int
+    public struct Failure: Error, Equatable {
+        public var message: String
+        public var offset: Int
     }
 
     /// At most this many arguments.
-    static let limit = 12
+    public static let limit = 12
 
     /// - Parameter start: offset of the opening parenthesis.
-    static func parse(_ bytes: [UInt8], from start: Int) throws(Failure) -> ArgumentList {
+    public static func parse(_ bytes: [UInt8], from start: Int) throws(Failure) -> ArgumentList {
         var cursor = start + 1
         var list: [[UInt8]] = []
         var current: [UInt8] = []

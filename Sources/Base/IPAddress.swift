@@ -1,8 +1,32 @@
+/// An IPv4 address, as a number in host order (127.0.0.1 is 0x7f000001).
+public struct IPv4Address: Sendable, Hashable {
+    public var value: UInt32
+    public init(value: UInt32) { self.value = value }
+    public static let any = IPv4Address(value: 0)
+}
+
+/// An IPv6 address as two halves in host order: `high` holds the first eight bytes.
+public struct IPv6Address: Sendable, Hashable {
+    public var high: UInt64
+    public var low: UInt64
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+    public static let any = IPv6Address(high: 0, low: 0)
+}
+
+/// An address with a mask (manual, section 7.1.6).
+public enum IPNetwork: Sendable, Hashable {
+    case ipv4(IPv4Address, mask: UInt32)
+    case ipv6(IPv6Address, prefixLength: UInt8)
+}
+
 /// Reads addresses from text. No names, no system calls.
-enum IPText {
+public enum IPText {
     /// Four decimal numbers, or fewer with HAProxy's abbreviation: `10.12` is 10.0.0.12, and `12` is
     /// 0.0.0.12 (manual, section 7.1.6).
-    static func ipv4(_ bytes: some Collection<UInt8>, abbreviated: Bool = false) -> IPv4Address? {
+    public static func ipv4(_ bytes: some Collection<UInt8>, abbreviated: Bool = false) -> IPv4Address? {
         let parts = bytes.split(separator: UInt8(ascii: "."), maxSplits: 4, omittingEmptySubsequences: false)
         guard parts.count == 4 || (abbreviated && parts.count < 4) else { return nil }
         var values: [UInt32] = []
@@ -20,7 +44,7 @@ enum IPText {
     }
 
     /// RFC 4291, section 2.2: eight groups, `::` once, an IPv4 address in the last two groups.
-    static func ipv6(_ text: some Collection<UInt8>) -> IPv6Address? {
+    public static func ipv6(_ text: some Collection<UInt8>) -> IPv6Address? {
         let bytes = Array(text)
         guard bytes.count >= 2, bytes.count <= 45 else { return nil }
         var groups: [UInt16] = []
@@ -77,7 +101,7 @@ enum IPText {
     }
 
     /// An address with an optional mask: `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `2001:db8::/32`.
-    static func network(_ bytes: [UInt8]) -> IPNetwork? {
+    public static func network(_ bytes: [UInt8]) -> IPNetwork? {
         let parts = bytes.split(separator: UInt8(ascii: "/"), maxSplits: 1, omittingEmptySubsequences: false)
         let mask = parts.count > 1 ? parts[1] : nil
         if let address = ipv4(parts[0], abbreviated: true) {
@@ -93,9 +117,9 @@ enum IPText {
     }
 
     private static func prefixLength(_ digits: ArraySlice<UInt8>, limit: Int) -> Int? {
-        guard (1...3).contains(digits.count), digits.allSatisfy(\.isDigit), let value = try? Quantities.integer(digits),
-            value <= limit
+        guard (1...3).contains(digits.count), digits.allSatisfy(\.isDigit),
+            digits.reduce(0, { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }) <= limit
         else { return nil }
-        return value
+        return digits.reduce(0) { $0 * 10 + Int($1 &- UInt8(ascii: "0")) }
     }
 }

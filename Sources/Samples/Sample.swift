@@ -1,0 +1,110 @@
+import Base
+
+/// What a sample holds (manual, chapter 7.3).
+public enum SampleType: UInt8, Sendable, CaseIterable {
+    case boolean, integer, ipv4, ipv6, string, binary, method
+
+    /// The name that `-dK` and messages use.
+    public var name: String {
+        switch self {
+        case .boolean: "bool"
+        case .integer: "sint"
+        case .ipv4: "ipv4"
+        case .ipv6: "ipv6"
+        case .string: "str"
+        case .binary: "bin"
+        case .method: "meth"
+        }
+    }
+}
+
+/// A value that was fetched from a connection, a message or the process, or made by a converter.
+///
+/// Bytes are not owned: they lie in the message, in a literal or in the scope's scratch memory, and are valid until
+/// the scope's next `beginEvaluation`.
+// SAFETY: `bytes` is read by the evaluation that made it, on one thread, while its memory stands.
+@safe
+public struct Sample {
+    public private(set) var type: SampleType
+    /// The value may be another one if the expression is evaluated again: more data may come.
+    public var mayChange = false
+    /// There are more values of this fetch (a field with several occurrences, seen through an ACL).
+    public var hasMore = false
+    /// Booleans (0, 1), integers, IPv4 addresses (host order).
+    private var number: Int64
+    /// IPv6 addresses: the two halves, in host order.
+    private var halves: (high: UInt64, low: UInt64)
+    private var buffer: UnsafeRawBufferPointer
+
+    private init(type: SampleType, number: Int64 = 0, halves: (high: UInt64, low: UInt64) = (0, 0)) {
+        self.type = type
+        self.number = number
+        self.halves = halves
+        unsafe buffer = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    public init(_ value: Bool) { self.init(type: .boolean, number: value ? 1 : 0) }
+    public init(_ value: Int64) { self.init(type: .integer, number: value) }
+    public init(_ value: Int) { self.init(type: .integer, number: Int64(value)) }
+    public init(_ address: IPv4Address) { self.init(type: .ipv4, number: Int64(address.value)) }
+    public init(_ address: IPv6Address) { self.init(type: .ipv6, halves: (address.high, address.low)) }
+
+    /// A string, binary data or a method's token. The bytes must stand until the end of the evaluation.
+    @unsafe
+    public init(_ type: SampleType, _ bytes: UnsafeRawBufferPointer) {
+        precondition(type == .string || type == .binary || type == .method)
+        self.init(type: type)
+        unsafe buffer = bytes
+    }
+
+    /// A literal.
+    public init(_ type: SampleType = .string, literal: StaticString) {
+        // SAFETY: a literal lives for the whole run of the program.
+        unsafe self.init(
+            type, UnsafeRawBufferPointer(start: literal.utf8Start, count: literal.utf8CodeUnitCount))
+    }
+
+    /// Whether the value is bytes: a string, binary data or a method.
+    @inlinable public var isText: Bool { type == .string || type == .binary || type == .method }
+
+    /// A boolean or an integer; 0 for other types.
+    public var integer: Int64 { type == .boolean || type == .integer ? number : 0 }
+    public var boolean: Bool { integer != 0 }
+    public var ipv4: IPv4Address? {
+        type == .ipv4 ? IPv4Address(value: UInt32(truncatingIfNeeded: number)) : nil
+    }
+    public var ipv6: IPv6Address? {
+        type == .ipv6 ? IPv6Address(high: halves.high, low: halves.low) : nil
+    }
+
+    /// The bytes of a string, binary data or a method; empty for other types. Valid until the scope's next
+    /// `beginEvaluation`.
+    @unsafe
+    public var bytes: UnsafeRawBufferPointer { unsafe buffer }
+
+    /// The bytes as a span, under the same condition.
+    public var span: Span<UInt8> {
+        @_lifetime(immortal)
+        get {
+            let bytes = unsafe Span<UInt8>(_unsafeBytes: buffer)
+            // SAFETY: the bytes stand until the next evaluation begins, which no user of a sample does meanwhile.
+            return unsafe _overrideLifetime(bytes, copying: ())
+        }
+    }
+
+    public var byteCount: Int { unsafe buffer.count }
+
+    /// The same bytes under another type of text: string, binary or method.
+    public mutating func retype(_ type: SampleType) {
+        precondition(isText && (type == .string || type == .binary || type == .method))
+        self.type = type
+    }
+
+    /// A part of the bytes; bounds are clamped.
+    public mutating func narrow(from start: Int, count: Int) {
+        let first = unsafe min(max(0, start), buffer.count)
+        let length = unsafe min(max(0, count), buffer.count - first)
+        // SAFETY: the part lies inside of the buffer.
+        unsafe buffer = UnsafeRawBufferPointer(rebasing: buffer[first..<(first + length)])
+    }
+}

@@ -1,0 +1,78 @@
+import Base
+import HTTP
+
+/// Everything that an expression may ask, at one point of one stream's life.
+///
+/// One object of a worker is filled in for each evaluation. What costs a system call or a lookup is a method, which the
+/// proxy overrides; a fetch that has no value where it is asked yields nil.
+///
+/// Thread-safety: its worker's thread only.
+open class SampleScope {
+    /// Bytes that converters make.
+    public final let scratch: SampleScratch
+    /// Memory of regular expressions.
+    public final let regexMatch = RegexMatch()
+    /// The head of the request; nil before it was received, and in TCP mode.
+    public final var request: MessageHead?
+    /// The head of the response; nil before it was received.
+    public final var response: MessageHead?
+    /// Whether the response is the message at hand.
+    public final var isResponse = false
+    /// Which of several values is asked for; see `FetchKeyword.evaluate`.
+    public final var occurrence = 0
+    /// No more bytes will come: what could still change is final.
+    public final var isFinal = false
+
+    /// - Parameter valueLimit: bytes of a value at most (`tune.bufsize`).
+    public init(valueLimit: Int) { scratch = SampleScratch(valueLimit: valueLimit) }
+
+    /// The message at hand.
+    public final var message: MessageHead? { isResponse ? response : request }
+
+    /// Begins the evaluation of one expression or of one rule: samples of the one before are void.
+    public final func beginEvaluation() {
+        scratch.reset()
+        occurrence = 0
+    }
+
+    // MARK: Clocks and chance
+
+    /// Microseconds since 1970, as of this turn of the loop.
+    open var wallClockMicroseconds: Int64 { 0 }
+    /// A random number.
+    open func random() -> UInt64 { 0 }
+
+    // MARK: Variables
+
+    /// The value of a variable, or nil. Its bytes stand until the variable is set again.
+    open func variable(_ name: VariableName) -> Sample? { nil }
+    /// Sets a variable; false when there is no room (`tune.vars.*-max-size`).
+    open func setVariable(_ name: VariableName, _ value: Sample) -> Bool { false }
+    open func unsetVariable(_ name: VariableName) {}
+
+    // MARK: Connections
+
+    /// Addresses of the two connections. `.unspecified` when unknown.
+    open func address(_ side: AddressSide) -> SocketAddress { SocketAddress() }
+
+    /// Bytes received and not consumed, of the request's or the response's direction; empty where there are none.
+    @unsafe open func payload(response: Bool) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    /// The part of the body of the message at hand that has been received.
+    @unsafe open func body(response: Bool) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    /// Whether the whole body of that message has been received.
+    open func bodyIsComplete(response: Bool) -> Bool { true }
+}
+
+/// One end of one of the two connections of a stream.
+public enum AddressSide: UInt8, Sendable {
+    /// The client, as rules see and may change it (`src`), and the address that it connected to (`dst`).
+    case source, destination
+    /// The same as the connection itself has them (`fc_src`, `fc_dst`).
+    case clientSource, clientDestination
+    /// The two ends of the connection to the server (`bc_src`, `bc_dst`).
+    case serverSource, serverDestination
+}
