@@ -25,11 +25,15 @@ let package = Package(
         .target(name: "Buffers", dependencies: ["Base"], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["Base", "Buffers", "CPlatform"], swiftSettings: strict),
         .target(name: "HTTP", dependencies: ["Base", "Buffers"], swiftSettings: strict),
-        .target(name: "Configuration", dependencies: ["Base"], swiftSettings: strict),
+        .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .target(
+            name: "Samples", dependencies: ["Base", "Buffers", "HTTP", "CPCRE2", "COpenSSL"], swiftSettings: strict),
+        .target(name: "Configuration", dependencies: ["Base", "Samples"], swiftSettings: strict),
         .target(
             name: "Proxy",
             dependencies: [
-                "Base", "Buffers", "Engine", "HTTP", "Configuration", "CPlatform",
+                "Base", "Buffers", "Engine", "HTTP", "Samples", "Configuration", "CPlatform",
                 .product(name: "DequeModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
@@ -51,7 +55,8 @@ let package = Package(
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Base", "CPlatform"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "Buffers"], swiftSettings: strict),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Base"], swiftSettings: strict),
+        .testTarget(name: "SamplesTests", dependencies: ["Samples", "HTTP", "Base"], swiftSettings: strict),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Samples", "Base"], swiftSettings: strict),
         .testTarget(
             name: "ProxyTests", dependencies: ["Proxy", "Engine", "HTTP", "Buffers", "Configuration"],
             swiftSettings: strict),

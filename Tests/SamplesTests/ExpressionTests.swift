@@ -13,8 +13,11 @@ struct ExpressionTests {
         let scope = SampleScope(valueLimit: 1024)
         #expect(try parse("int(6),even").evaluate(scope)?.boolean == true)
         #expect(try parse("int(6),neg").evaluate(scope)?.integer == -6)
-        let text = try #require(try parse("str(abc)").evaluate(scope))
+        // A literal stands as long as its expression.
+        let literal = try parse("str(abc)")
+        let text = try #require(literal.evaluate(scope))
         #expect(text.span.indices.map { text.span[$0] } == Array("abc".utf8))
+        withExtendedLifetime(literal) {}
     }
 
     @Test("an unknown name says what it is and where")
