@@ -257,6 +257,16 @@ open class HostKernel: Kernel, @unchecked Sendable {
         host_set_descriptor_limit(soft, hard)
     }
 
+    // MARK: Threads
+
+    open override func startThread(
+        _ name: String, _ thread: inout KernelThread, _ body: @escaping @Sendable () -> Void
+    ) -> Int32 { HostThreads.start(name, &thread, body) }
+
+    open override func joinThread(_ thread: KernelThread) { HostThreads.join(thread) }
+
+    open override func yieldThread() { host_yield() }
+
     // MARK: The process and its machine
 
     open override func processID() -> Int32 { getpid() }

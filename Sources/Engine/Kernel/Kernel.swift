@@ -192,6 +192,25 @@ open class Kernel: @unchecked Sendable {
     /// Sets the limits of open descriptors.
     open func setDescriptorLimit(soft: UInt64, hard: UInt64) -> Int32 { -ENOSYS }
 
+    // MARK: Threads
+
+    /// Starts a thread that runs the body, and no signal handlers; stores what `joinThread` wants to know. 0, or
+    /// -errno (EAGAIN when there are no more threads). The name is for traces of a simulation.
+    open func startThread(_ name: String, _ thread: inout KernelThread, _ body: @escaping @Sendable () -> Void) -> Int32
+    {
+        -ENOSYS
+    }
+
+    /// Waits for the end of a thread that `startThread` has started; once for each.
+    open func joinThread(_ thread: KernelThread) {}
+
+    /// Gives the processor to another thread.
+    open func yieldThread() {}
+
+    /// Threads take turns on one thread of the operating system, and change at kernel calls: a simulation. Whoever
+    /// makes such a call holds no lock of the C library or of Swift's; see `KernelGate`.
+    open var hasFibres: Bool { false }
+
     // MARK: The process and its machine
 
     /// The number of this process.
@@ -218,4 +237,16 @@ open class Kernel: @unchecked Sendable {
 
     /// The number of a group by name; nil when there is none. Only at start, on one thread.
     open func lookUpGroup(_ name: String) -> UInt32? { nil }
+}
+
+/// A thread that a kernel has started.
+@frozen
+public struct KernelThread: Hashable, Sendable {
+    /// What the kernel knows it by.
+    public var identity: UInt
+
+    @inlinable
+    public init(identity: UInt = 0) {
+        self.identity = identity
+    }
 }

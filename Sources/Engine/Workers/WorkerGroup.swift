@@ -30,7 +30,7 @@ public final class WorkerGroup: @unchecked Sendable {
 
     private let stopping: AtomicCell
     private let block = CellBlock(lines: 1)
-    private var threads: [pthread_t] = []
+    private var threads: [KernelThread] = []
 
     /// Chooses a poller, maps the table and opens what every thread needs. Throws EINVAL for a bad number of threads,
     /// ENOSYS when no allowed poller works here, and what the system says when it runs out of descriptors or memory.
@@ -87,34 +87,15 @@ public final class WorkerGroup: @unchecked Sendable {
     /// Starts the threads of the workers 1 and up. Signals stay with the calling thread. Throws EAGAIN when the system
     /// has no more threads; then those that were started have ended again.
     public func start() throws(SystemError) {
-        var all = sigset_t()
-        var before = sigset_t()
-        // SAFETY: signal sets of locals.
-        unsafe sigfillset(&all)
-        unsafe pthread_sigmask(SIG_SETMASK, &all, &before)
-        var failure: Int32 = 0
         for worker in workers.dropFirst() {
-            var thread = pthread_t()
-            // SAFETY: the new thread takes the reference over.
-            let context = unsafe Unmanaged.passRetained(worker).toOpaque()
-            failure = unsafe pthread_create(
-                &thread, nil,
-                { context in
-                    guard let context = unsafe context else { return nil }
-                    unsafe Unmanaged<Worker>.fromOpaque(context).takeRetainedValue().run()
-                    return nil
-                }, context)
-            if failure != 0 {
-                unsafe Unmanaged<Worker>.fromOpaque(context).release()
-                break
+            var thread = KernelThread()
+            let result = kernel.startThread("worker \(worker.index)", &thread) { worker.run() }
+            if let error = SystemError(result: result) {
+                stop()
+                join()
+                throw error
             }
             threads.append(thread)
-        }
-        unsafe pthread_sigmask(SIG_SETMASK, &before, nil)
-        if failure != 0 {
-            stop()
-            join()
-            throw SystemError(code: failure)
         }
     }
 
@@ -142,7 +123,7 @@ public final class WorkerGroup: @unchecked Sendable {
 
     /// Waits for the threads that `start` has started.
     public func join() {
-        for thread in threads { _ = pthread_join(thread, nil) }
+        for thread in threads { kernel.joinThread(thread) }
         threads = []
     }
 

@@ -28,7 +28,7 @@ final class Listener: FDHandler {
     private let state = Atomic<UInt8>(State.closed)
     /// Held while the state and the pollers' interest change together: taken apart, a late stop would undo a want that
     /// came after it, and the listener would be deaf. It is not taken to accept.
-    private let gate = Mutex<Void>(())
+    private let gate = KernelGate()
 
     enum State {
         static let closed: UInt8 = 0
@@ -61,7 +61,7 @@ final class Listener: FDHandler {
 
     /// Puts the socket into the pollers of its threads; on the thread of `worker`, or before the workers run.
     func open(on worker: Worker) {
-        gate.withLock { _ in
+        gate.hold(worker.kernel) {
             state.store(State.listening, ordering: .sequentiallyConsistent)
             worker.insert(fd, self, kind: .listener, threads: threads)
             worker.want(fd, .read)
@@ -70,7 +70,7 @@ final class Listener: FDHandler {
 
     /// Stops taking connections and closes the socket; on any worker's thread.
     func close(on worker: Worker) {
-        let wasOpen = gate.withLock { _ in
+        let wasOpen = gate.hold(worker.kernel) {
             let before = state.exchange(State.closed, ordering: .sequentiallyConsistent)
             if before == State.limited { runtime.listenerResumed() }
             if before != State.closed { worker.remove(fd, close: true) }
@@ -162,7 +162,7 @@ final class Listener: FDHandler {
 
     /// Returns false if it was not listening.
     private func stopListening(on worker: Worker) -> Bool {
-        gate.withLock { _ in
+        gate.hold(worker.kernel) {
             let (paused, _) = state.compareExchange(
                 expected: State.listening, desired: State.limited, ordering: .sequentiallyConsistent)
             guard paused else { return false }
@@ -185,7 +185,7 @@ final class Listener: FDHandler {
     }
 
     fileprivate func resume(on worker: Worker) {
-        gate.withLock { _ in
+        gate.hold(worker.kernel) {
             let (resumed, _) = state.compareExchange(
                 expected: State.limited, desired: State.listening, ordering: .sequentiallyConsistent)
             guard resumed else { return }
