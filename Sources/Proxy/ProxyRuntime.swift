@@ -42,8 +42,8 @@ public final class ProxyRuntime {
     public let logger: Logger
     private let options: Options
     private let pendingBinds: [PendingBind]
-    private var listeners: [Listener] = []
-    private var contexts: [WorkerContext] = []
+    private(set) var listeners: [Listener] = []
+    private(set) var contexts: [WorkerContext] = []
     /// The engine; there is one from `prepareEngine` on.
     public private(set) var group: WorkerGroup!
 

@@ -35,6 +35,8 @@ final class Listener: FDHandler {
         static let listening: UInt8 = 1
         /// Paused at a limit; a connection that ends resumes it.
         static let limited: UInt8 = 2
+        /// Paused by order, until it is ordered to go on.
+        static let suspended: UInt8 = 3
     }
 
     init(
@@ -191,6 +193,25 @@ final class Listener: FDHandler {
             guard resumed else { return }
             runtime.listenerResumed()
             worker.want(fd, .read)
+        }
+    }
+
+    /// Takes no more connections until `goOn`, whatever room there is. On any worker's thread.
+    func suspend(on worker: Worker) {
+        gate.hold(worker.kernel) {
+            let before = state.load(ordering: .sequentiallyConsistent)
+            guard before == State.listening || before == State.limited else { return }
+            state.store(State.suspended, ordering: .sequentiallyConsistent)
+            if before == State.limited { runtime.listenerResumed() } else { worker.stop(fd, .read) }
+        }
+    }
+
+    /// Takes connections again after `suspend`. On any worker's thread.
+    func goOn(on worker: Worker) {
+        gate.hold(worker.kernel) {
+            let (wasSuspended, _) = state.compareExchange(
+                expected: State.suspended, desired: State.listening, ordering: .sequentiallyConsistent)
+            if wasSuspended { worker.want(fd, .read) }
         }
     }
 
