@@ -21,6 +21,8 @@ public final class SocketTransport: Transport {
     private var isFinished = false
     /// A flush was left pending, and the consumer is to hear when the queue is empty.
     private var reportsDrained = false
+    /// The last receive filled a block: the next one asks for several.
+    private var receivesInBulk = false
 
     /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
     public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
@@ -107,6 +109,10 @@ public final class SocketTransport: Transport {
         var left = Limits.receivesPerTurn
         while credit > 0 && left > 0 {
             left -= 1
+            if receivesInBulk && bulk > 0 {
+                if receiveBulk() { continue }
+                return
+            }
             var block: Chunk?
             unsafe pool._withUnsafeGuaranteedRef { block = $0.take() }
             guard var chunk = block.take() else {
@@ -119,34 +125,94 @@ public final class SocketTransport: Transport {
             let received = unsafe kernel._withUnsafeGuaranteedRef {
                 unsafe $0.recv(descriptor, free.baseAddress!, asked)
             }
-            if received > 0 {
-                chunk.extend(by: received)
-                credit -= received
-                receivedByteCount &+= UInt64(truncatingIfNeeded: received)
-                // A short read means that the socket is empty, unless its end was already reported.
-                let isEmpty = received < asked && !worker.reportedEvents(descriptor).contains(.hangup)
-                if isEmpty { worker.cannot(descriptor, .read) }
-                if credit == 0 { worker.stop(descriptor, .read) }
-                var received: Chunk? = consume chunk
-                tell { consumer in
-                    if let chunk = received.take() { consumer.transport(self, received: chunk) }
-                }
-                if state == .closed || isEmpty { return }
-                continue
+            guard received > 0 else { return receivedNothing(received) }
+            chunk.extend(by: received)
+            // Who fills a block has more to say.
+            receivesInBulk = received == free.count
+            let isEmpty = account(received, of: asked)
+            deliver(chunk)
+            if state == .closed || isEmpty { return }
+        }
+    }
+
+    /// Receives into several blocks with one call. Returns whether there may be more to receive.
+    private func receiveBulk() -> Bool {
+        var blocks = InlineArray<4, Chunk?> { _ in nil }
+        var asked = 0
+        let wanted = min(credit, bulk)
+        // SAFETY: the blocks are fresh and ours; the kernel writes at most `asked` bytes into them.
+        let received: Int? = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 4) { vectors in
+            var count = 0
+            while count < 4 && asked < wanted {
+                unsafe pool._withUnsafeGuaranteedRef { blocks[count] = $0.take() }
+                guard let free = unsafe blocks[count]?.freeBytes else { break }
+                let length = min(wanted - asked, free.count)
+                unsafe vectors[count] = iovec(iov_base: free.baseAddress, iov_len: length)
+                asked += length
+                count += 1
             }
-            if received == 0 {
-                credit = 0
-                worker.stop(descriptor, .read)
-                tell { $0.transportReceivedEnd(self) }
-                return
+            if count == 0 { return nil }
+            return unsafe kernel._withUnsafeGuaranteedRef {
+                unsafe $0.recvv(descriptor, vectors.baseAddress!, count)
             }
-            let code = Int32(truncatingIfNeeded: -received)
-            if code == EAGAIN {
-                worker.cannot(descriptor, .read)
-            } else {
-                fail(SystemError(code: code))
-            }
+        }
+        guard let received else {
+            waitForBlocks()
+            return false
+        }
+        guard received > 0 else {
+            receivedNothing(received)
+            return false
+        }
+        let isEmpty = account(received, of: asked)
+        var left = received
+        for index in 0..<4 where left > 0 {
+            guard var chunk = blocks[index].take() else { break }
+            let count = min(left, chunk.room)
+            chunk.extend(by: count)
+            left -= count
+            receivesInBulk = index > 0
+            deliversMore = left > 0
+            deliver(chunk)
+            if state == .closed { break }
+        }
+        deliversMore = false
+        return state != .closed && !isEmpty
+    }
+
+    /// Counts bytes that have come. Returns whether the socket is empty now: a short read says so, unless the end of the
+    /// stream was already reported.
+    private func account(_ received: Int, of asked: Int) -> Bool {
+        credit -= received
+        bulk = max(0, bulk - received)
+        receivedByteCount &+= UInt64(truncatingIfNeeded: received)
+        let isEmpty = received < asked && !worker.reportedEvents(descriptor).contains(.hangup)
+        if isEmpty { worker.cannot(descriptor, .read) }
+        if credit == 0 { worker.stop(descriptor, .read) }
+        return isEmpty
+    }
+
+    @inline(__always)
+    private func deliver(_ chunk: consuming Chunk) {
+        var received: Chunk? = consume chunk
+        tell { consumer in
+            if let chunk = received.take() { consumer.transport(self, received: chunk) }
+        }
+    }
+
+    /// A receive found the end of the stream (0), nothing, or an error.
+    private func receivedNothing(_ result: Int) {
+        if result == 0 {
+            credit = 0
+            worker.stop(descriptor, .read)
+            tell { $0.transportReceivedEnd(self) }
             return
+        }
+        let code = Int32(truncatingIfNeeded: -result)
+        if code == EAGAIN {
+            worker.cannot(descriptor, .read)
+        } else {
+            fail(SystemError(code: code))
         }
     }
 

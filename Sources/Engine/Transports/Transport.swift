@@ -43,6 +43,11 @@ open class Transport: FDHandler {
     public final internal(set) var descriptor: Int32
     /// Bytes that the consumer will still take.
     public final internal(set) var credit = 0
+    /// Bytes, within the credit, that the consumer takes whatever happens, unless it closes the transport: they may be
+    /// received into several blocks at once. Set by the consumer, lowered as bytes come.
+    public final var bulk = 0
+    /// Another chunk is delivered right after the one at hand: what is sent on may be flushed with that one.
+    public final internal(set) var deliversMore = false
     /// Bytes queued and not yet accepted by the operating system.
     public final var queuedByteCount: Int { queue.byteCount }
     /// Free for the consumer: what the transport is part of. The consumer keeps it alive.

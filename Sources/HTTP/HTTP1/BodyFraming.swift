@@ -10,6 +10,12 @@ public enum BodyFraming: Sendable, Equatable {
     case untilClose
     /// No more HTTP: bytes in both directions (CONNECT answered with 2xx, or 101).
     case tunnel
+
+    /// Whether the length was declared.
+    @inlinable public var isLength: Bool {
+        if case .length = self { return true }
+        return false
+    }
 }
 
 // SAFETY: the head's state is initialized for the life of the head, and an index of a field is below the count of its

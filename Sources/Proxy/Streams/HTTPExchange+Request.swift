@@ -224,7 +224,7 @@ extension HTTPExchange {
 
     /// The body goes on: pushes out what there is, and lets more come as there is room.
     private func continueUpload() {
-        if state == .requestHead { return }
+        if state == .requestHead || client.transport.deliversMore { return }
         guard serverPhase == .connected, let transport = connection?.transport, state != .server else {
             letClientSend(context.bufferBytes - upload.byteCount)
             return arm()
@@ -239,7 +239,9 @@ extension HTTPExchange {
 
     /// Lets the client send on, as much as there is room for. Without room it is not the client that is waited for.
     func letClientSend(_ room: Int) {
-        client.transport.receive(credit: max(0, room))
+        let transport = client.transport
+        transport.receive(credit: max(0, room))
+        transport.bulk = requestBody.bulk(upTo: room)
         clientDeadline = room > 0 ? deadline(frontend.settings.timeouts.clientMilliseconds) : .never
     }
 

@@ -184,6 +184,7 @@ extension HTTPExchange {
                 chunk.removeLast(chunk.count - count)
             }
             sendToClient(chunk)
+            if !responseBody.isDone && connection?.transport.deliversMore == true { return }
         case .chunked:
             if responseBody.unchunks { return forwardUnchunked(chunk) }
             switch responseBody.decode(&chunk) {
@@ -242,7 +243,10 @@ extension HTTPExchange {
             connection?.transport.receive(credit: 1)
         } else {
             let room = max(0, context.windowBytes - client.transport.queuedByteCount)
-            connection?.transport.receive(credit: room)
+            if let server = connection?.transport {
+                server.receive(credit: room)
+                server.bulk = responseBody.bulk(upTo: room)
+            }
             serverDeadline = room > 0 ? deadline(backend?.settings.timeouts.serverMilliseconds) : .never
         }
         if result != .done {

@@ -52,6 +52,11 @@ final class HTTPExchange: ProxiedStream {
             if case .length(let count) = framing { remaining = count }
         }
 
+        /// Bytes that belong to the body for certain, of at most so many to come.
+        func bulk(upTo limit: Int) -> Int {
+            framing.isLength ? Int(min(remaining, UInt64(max(0, limit)))) : 0
+        }
+
         /// Judges bytes of a chunked body that are passed on with their framing. Chunk extensions concern one hop only
         /// (RFC 9112 section 7.1.1) and are taken out; without any, the bytes stay as they are.
         mutating func decode(_ chunk: inout Chunk) -> ChunkedEvent {

@@ -206,6 +206,8 @@ final class TCPStream: ProxiedStream {
         if let limit = renewal.serverMilliseconds { serverDeadline = now.adding(milliseconds: limit) }
         arm()
         target.send(chunk)
+        if source.deliversMore { return }
+        source.bulk = window
         switch target.flush() {
         case .done: source.receive(credit: window)
         case .pending: source.receive(credit: max(0, window - target.queuedByteCount))

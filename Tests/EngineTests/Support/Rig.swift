@@ -94,8 +94,10 @@ enum Rig {
     }
 
     @discardableResult
-    static func write(_ fd: Int32, _ text: String) -> Int {
-        let bytes = Array(text.utf8)
+    static func write(_ fd: Int32, _ text: String) -> Int { write(fd, Array(text.utf8)) }
+
+    @discardableResult
+    static func write(_ fd: Int32, _ bytes: [UInt8]) -> Int {
         // SAFETY: the array is valid during the call.
         return unsafe bytes.withUnsafeBytes { unsafe kernel.write(fd, $0.baseAddress!, bytes.count) }
     }

@@ -262,6 +262,46 @@ struct SocketTransportTests {
         #expect(worker.pool.blocksInUse == 0)
     }
 
+    @Test("a full block is followed by several with one call, within the credit, and the last is told as such")
+    func bulk() throws {
+        let (transport, far) = try transport()
+        let block = worker.pool.blockSizeBytes
+        let sent = (0..<(3 * block + 100)).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        var pieces: [(count: Int, more: Bool)] = []
+        consumer.onReceive = { transport in
+            pieces.append((consumer.bytes.count, transport.deliversMore))
+            transport.bulk = 1 << 20
+        }
+        Rig.write(far, sent)
+        transport.receive(credit: 3 * block + 50)
+        #expect(turn { transport.credit == 0 })
+        #expect(consumer.bytes == Array(sent.prefix(3 * block + 50)))
+        // One block, then two and the rest of the credit together.
+        #expect(pieces.map(\.count) == [block, 2 * block, 3 * block, 3 * block + 50])
+        #expect(pieces.map(\.more) == [false, true, true, false])
+        transport.receive(credit: 1000)
+        #expect(turn { consumer.bytes == sent })
+        transport.close()
+        #expect(worker.pool.blocksInUse == 0)
+        #expect(Rig.kernel.close(far) == 0)
+    }
+
+    @Test("a consumer may close the transport between the pieces of one receive: the rest is dropped")
+    func closeWithinBulk() throws {
+        let (transport, far) = try transport()
+        let block = worker.pool.blockSizeBytes
+        consumer.onReceive = { transport in
+            transport.bulk = 1 << 20
+            if consumer.bytes.count == 2 * block { transport.close() }
+        }
+        Rig.write(far, [UInt8](repeating: 1, count: 4 * block))
+        transport.receive(credit: 8 * block)
+        #expect(turn { transport.isClosed })
+        #expect(consumer.bytes.count == 2 * block)
+        #expect(worker.pool.blocksInUse == 0)
+        #expect(Rig.kernel.close(far) == 0)
+    }
+
     @Test("bytes that come in one go are handed over to whoever is the consumer then")
     func changeOfConsumer() throws {
         let (transport, far) = try transport()
