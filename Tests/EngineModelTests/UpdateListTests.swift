@@ -129,7 +129,8 @@ import Testing
         }
     }
 
-    /// An update that comes while the last thread unlinks the descriptor is linked again.
+    /// An update that comes while the last thread unlinks the descriptor is linked again; one that is taken before it
+    /// is linked leaves nothing in the list.
     @Test func a4RearmedWhileUnlinked() {
         holds([.bounded(preemptions: 2), .random(depth: 4, seed: 6)], schedules: 4000) { run in
             let rig = Rig(run, threads: 2)

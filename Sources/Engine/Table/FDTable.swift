@@ -186,10 +186,9 @@ public final class FDTable: @unchecked Sendable {
         posts.fetchAdd(1, .sequential)
         // A thread that stopped meanwhile has made its last scan: acknowledge in its place.
         let stopped = mask & ~live.load(.sequential)
-        if stopped != 0 {
-            let before = slot.updateMask.fetchAnd(~stopped, .sequential)
-            if before != 0 && before & ~stopped == 0 { _ = settle(fd, slot, worker) }
-        }
+        if stopped != 0 { slot.updateMask.fetchAnd(~stopped, .sequential) }
+        // Nobody owes it any more: who did has stopped, or found it linked before and took it. Nobody else unlinks it.
+        if slot.updateMask.load(.sequential) == 0 { _ = settle(fd, slot, worker) }
         if added && owners & worker.bit == 0 { wakeOne(of: owners, worker) }
     }
 

@@ -97,7 +97,9 @@ final class Rig {
                 verify(!table.updateList.holds(fd) && !table.readyList.holds(fd), "a closed descriptor is linked")
                 verify(slot.polledRead.load(.sequential) == 0, "a polled bit outlived its descriptor")
             } else if !state.isLocal {
-                verify(owed == 0 || table.updateList.holds(fd), "updates of \(fd) are owed, and it is not linked")
+                let isLinked = table.updateList.holds(fd)
+                verify(owed == 0 || isLinked, "updates of \(fd) are owed, and it is not linked")
+                verify(owed != 0 || !isLinked, "\(fd) is linked, and nobody owes an update of it")
             }
             if state.isOpen { checkRest(fd, slot, state, owed) }
         }

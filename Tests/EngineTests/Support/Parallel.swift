@@ -51,6 +51,11 @@ final class TestKernel: HostKernel, @unchecked Sendable {
         if number >= 0 { opened.add() }
         return number
     }
+    override func kqueueClose(_ queue: Int32) -> Int32 {
+        // The emulation closes both.
+        closed.add(2)
+        return super.kqueueClose(queue)
+    }
     override func eventfd() -> Int32 { counted(super.eventfd()) }
 
     override func pipe(_ pair: inout (Int32, Int32)) -> Int32 {
