@@ -83,7 +83,7 @@ public final class SimScheduler {
     deinit {
         // SAFETY: stacks that no fibre uses any more. Those of fibres that have not ended are never given back: what
         // their frames own is still referred to.
-        for unsafestack in unsafe stacks { unsafe il_stack_unmap(stack, options.stackBytes) }
+        while let stack = unsafe stacks.popLast() { unsafe il_stack_unmap(stack, options.stackBytes) }
         unsafe home.deallocate()
     }
 
