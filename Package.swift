@@ -67,7 +67,7 @@ let package = Package(
         .testTarget(name: "SamplesTests", dependencies: ["Samples", "HTTP", "Base"], swiftSettings: strict),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Samples", "Base"], swiftSettings: strict),
         .testTarget(
-            name: "ProxyTests", dependencies: ["Proxy", "Engine", "HTTP", "Buffers", "Configuration"],
+            name: "ProxyTests", dependencies: ["Proxy", "Engine", "HTTP", "Buffers", "Configuration", "Samples"],
             swiftSettings: strict),
         .testTarget(
             name: "MartletTests", dependencies: ["martlet", "Engine", "Base", "Configuration"], swiftSettings: strict),
