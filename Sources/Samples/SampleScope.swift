@@ -18,8 +18,12 @@ open class SampleScope {
     public final var response: MessageHead?
     /// Whether the response is the message at hand.
     public final var isResponse = false
-    /// Which of several values is asked for; see `FetchKeyword.evaluate`.
-    public final var occurrence = 0
+    /// Whether values of a fetch that has several are wanted one by one, as ACLs do; `place` then says where to go on.
+    public final var iterates = false
+    /// Where the fetch of several values stands; it belongs to the fetch.
+    public final var place = Place()
+    /// Set by a fetch that has no value, or another one, only because more data may come.
+    public final var mayChange = false
     /// No more bytes will come: what could still change is final.
     public final var isFinal = false
 
@@ -32,7 +36,25 @@ open class SampleScope {
     /// Begins the evaluation of one expression or of one rule: samples of the one before are void.
     public final func beginEvaluation() {
         scratch.reset()
-        occurrence = 0
+        iterates = false
+        place = Place()
+        mayChange = false
+    }
+
+    /// How far a fetch of several values has come.
+    public struct Place {
+        /// Whether it stands within a field.
+        public var isInside = false
+        /// A field's index.
+        public var index = 0
+        /// A place within the field's value, or within other bytes.
+        public var offset = 0
+
+        public init(isInside: Bool = false, index: Int = 0, offset: Int = 0) {
+            self.isInside = isInside
+            self.index = index
+            self.offset = offset
+        }
     }
 
     // MARK: Clocks and chance
@@ -49,6 +71,11 @@ open class SampleScope {
     /// Sets a variable; false when there is no room (`tune.vars.*-max-size`).
     open func setVariable(_ name: VariableName, _ value: Sample) -> Bool { false }
     open func unsetVariable(_ name: VariableName) {}
+
+    // MARK: Formats
+
+    /// Writes the value of a variable of log formats (manual, section 8.2.6).
+    open func write(_ tag: FormatTag, _ flags: FormatFlags, to line: inout LogLine) { line.appendNothing(flags) }
 
     // MARK: Connections
 

@@ -1,4 +1,5 @@
 import Base
+import Samples
 
 /// An address as log lines print it, in 24 bytes instead of the 136 of a `SocketAddress`.
 ///

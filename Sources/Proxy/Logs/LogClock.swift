@@ -1,4 +1,5 @@
 import Glibc
+import Samples
 
 /// Wall clock dates as text, made once per second: `localtime_r` takes a lock of the C library.
 ///

@@ -1,4 +1,5 @@
 import Configuration
+import Samples
 
 /// The texts of traffic lines (manual, section 8.2).
 enum LogLayout {

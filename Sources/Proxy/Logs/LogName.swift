@@ -1,4 +1,5 @@
 import Glibc
+import Samples
 
 /// A name as log lines print it: bytes that live for ever, so that a record takes it over by copying two words.
 ///
@@ -54,5 +55,12 @@ public struct LogName: @unchecked Sendable, Equatable, CustomStringConvertible {
         guard left.count == right.count else { return false }
         // SAFETY: both runs have `count` bytes.
         return unsafe left.start == right.start || memcmp(left.start, right.start, left.count) == 0
+    }
+}
+
+extension LogLine {
+    mutating func append(_ name: LogName) {
+        // SAFETY: a name's bytes live for ever.
+        unsafe append(raw: name.bytes)
     }
 }

@@ -1,6 +1,7 @@
 import Base
 import Configuration
 import Glibc
+import Samples
 
 /// Why a `log` target cannot be used.
 public enum LogTargetError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -2,6 +2,7 @@ import Base
 import Configuration
 import Engine
 import Glibc
+import Samples
 
 /// What one thread needs to write logs: buffers, cached dates, sockets. Each worker has one, and so has the main thread
 /// before the workers run.

@@ -1,6 +1,7 @@
 import Base
 import Configuration
 import Glibc
+import Samples
 import Testing
 
 @testable import Proxy

@@ -4,16 +4,16 @@ import Glibc
 ///
 /// The memory is reserved once per worker and only touched as far as lines reach. Thread-safety: one thread.
 @safe
-struct LogLine: ~Copyable {
+public struct LogLine: ~Copyable {
     /// The longest line that any log may have (`len` takes up to 65535), and its end of line.
-    static let capacity = 65536
+    public static let capacity = 65536
 
     private let base: UnsafeMutablePointer<UInt8>
-    private(set) var count = 0
+    public private(set) var count = 0
     /// Bytes that the line may have now; appending stops there.
-    private(set) var limit = LogLine.capacity
+    public private(set) var limit = LogLine.capacity
 
-    init() {
+    public init() {
         // SAFETY: the line owns the memory until deinit.
         unsafe base = UnsafeMutablePointer<UInt8>.allocate(capacity: LogLine.capacity)
     }
@@ -22,33 +22,33 @@ struct LogLine: ~Copyable {
     deinit { unsafe base.deallocate() }
 
     /// Empties the line and sets how long it may become.
-    mutating func start(limit: Int = LogLine.capacity) {
+    public mutating func start(limit: Int = LogLine.capacity) {
         count = 0
         self.limit = max(0, min(limit, LogLine.capacity))
     }
 
     /// Drops what stands behind the first `length` bytes.
-    mutating func truncate(to length: Int) {
+    public mutating func truncate(to length: Int) {
         count = min(count, max(length, 0))
     }
 
     /// Moves the limit without emptying the line, so that an end of line always fits.
-    mutating func extendLimit(to newLimit: Int) {
+    public mutating func extendLimit(to newLimit: Int) {
         limit = max(count, min(newLimit, LogLine.capacity))
     }
 
     /// The line. Valid until it is changed.
     // SAFETY: `count` bytes are initialised.
     @unsafe
-    var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
+    public var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: base, count: count) }
 
     /// The line as text; for tests and event texts.
-    var text: String {
+    public var text: String {
         // SAFETY: `count` bytes are initialised.
         unsafe String(decoding: bytes, as: UTF8.self)
     }
 
-    mutating func append(_ byte: UInt8) {
+    public mutating func append(_ byte: UInt8) {
         guard count < limit else { return }
         // SAFETY: count < limit <= capacity.
         unsafe base[count] = byte
@@ -56,7 +56,7 @@ struct LogLine: ~Copyable {
     }
 
     @unsafe
-    mutating func append(raw source: UnsafeRawBufferPointer) {
+    public mutating func append(raw source: UnsafeRawBufferPointer) {
         let length = min(source.count, limit - count)
         guard length > 0, let from = source.baseAddress else { return }
         // SAFETY: `length` bytes fit behind `count`, and the source has as many.
@@ -64,41 +64,36 @@ struct LogLine: ~Copyable {
         count += length
     }
 
-    mutating func append(_ text: StaticString) {
+    public mutating func append(_ text: StaticString) {
         // SAFETY: a static string with a pointer representation lives for ever.
         unsafe append(raw: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func append(_ name: LogName) {
-        // SAFETY: a name's bytes live for ever.
-        unsafe append(raw: name.bytes)
-    }
-
-    mutating func append(_ source: [UInt8]) {
+    public mutating func append(_ source: [UInt8]) {
         // SAFETY: the array's storage is valid inside the closure.
         unsafe source.withUnsafeBytes { unsafe append(raw: $0) }
     }
 
-    mutating func append(_ other: borrowing LogLine) {
+    public mutating func append(_ other: borrowing LogLine) {
         // SAFETY: the other line is borrowed for the call.
         unsafe append(raw: other.bytes)
     }
 
     /// Text that is not on the request path: names of servers and reasons in events.
-    mutating func append(text: String) {
+    public mutating func append(text: String) {
         var copy = text
         // SAFETY: the buffer is valid inside the closure.
         copy.withUTF8 { unsafe append(raw: UnsafeRawBufferPointer($0)) }
     }
 
-    mutating func append(decimal value: Int64) {
+    public mutating func append(decimal value: Int64) {
         if value < 0 { append(UInt8(ascii: "-")) }
         append(decimal: value.magnitude)
     }
 
-    mutating func append(decimal value: Int32) { append(decimal: Int64(value)) }
+    public mutating func append(decimal value: Int32) { append(decimal: Int64(value)) }
 
-    mutating func append(decimal value: UInt64) {
+    public mutating func append(decimal value: UInt64) {
         var digits = InlineArray<20, UInt8>(repeating: 0)
         var first = 20
         var rest = value
@@ -111,7 +106,7 @@ struct LogLine: ~Copyable {
     }
 
     /// Appends at least `width` digits, with zeros in front.
-    mutating func append(padded value: Int, width: Int) {
+    public mutating func append(padded value: Int, width: Int) {
         var divisor = 1
         for _ in 1..<max(width, 1) { divisor *= 10 }
         while divisor > 0 {
@@ -121,7 +116,7 @@ struct LogLine: ~Copyable {
     }
 
     /// Appends a number in lower-case hexadecimal digits without zeros in front.
-    mutating func append(hexadecimal value: UInt64) {
+    public mutating func append(hexadecimal value: UInt64) {
         var shift = (max(64 - value.leadingZeroBitCount, 1) + 3) / 4 * 4
         repeat {
             shift -= 4
@@ -129,13 +124,13 @@ struct LogLine: ~Copyable {
         } while shift > 0
     }
 
-    static func digit(_ value: UInt8, upperCase: Bool) -> UInt8 {
+    public static func digit(_ value: UInt8, upperCase: Bool) -> UInt8 {
         value < 10 ? value &+ 0x30 : value &- 10 &+ (upperCase ? UInt8(ascii: "A") : UInt8(ascii: "a"))
     }
 
     /// Appends bytes of a request, with what could harm a log written as "#" and two digits (manual, section 8.6).
     @unsafe
-    mutating func append(escaping source: UnsafeRawBufferPointer) {
+    public mutating func append(escaping source: UnsafeRawBufferPointer) {
         // SAFETY: the caller vouches for the source during the call.
         for index in 0..<source.count {
             let byte = unsafe source[index]
@@ -154,7 +149,7 @@ struct LogLine: ~Copyable {
         }
     }
 
-    static func isPlain(_ byte: UInt8) -> Bool {
+    public static func isPlain(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte < 0x7F && byte != UInt8(ascii: "#") && byte != UInt8(ascii: "\"")
     }
 }
