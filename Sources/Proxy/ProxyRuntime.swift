@@ -147,6 +147,9 @@ public final class ProxyRuntime {
 
     // MARK: Connections
 
+    /// What the streams of a worker share.
+    func context(of worker: Worker) -> WorkerContext { contexts[worker.index] }
+
     /// A connection was accepted; its places are taken.
     func start(_ fd: Int32, from peer: SocketAddress, at listener: Listener, on worker: Worker) {
         let context = contexts[worker.index]

@@ -87,25 +87,35 @@ final class Listener: FDHandler {
     // MARK: Accepting
 
     override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
-        for _ in 0..<acceptsPerTurn {
+        let pace = runtime.context(of: worker)
+        let turn = worker.activity.value(.loops)
+        let batch = pace.acceptPace.reported(inTurn: turn, limit: acceptsPerTurn)
+        var accepted = 0
+        for _ in 0..<batch {
             guard state.load(ordering: .acquiring) == State.listening else { return }
             guard reserve() else { return pause(on: worker) }
             var peer = SocketAddress()
-            let accepted = worker.kernel.accept(fd, &peer)
-            worker.countAccept(found: accepted >= 0)
-            if accepted < 0 {
-                if Listener.isExhaustion(-accepted) {
+            let number = worker.kernel.accept(fd, &peer)
+            worker.countAccept(found: number >= 0)
+            if number < 0 {
+                if number == -EAGAIN { pace.acceptPace.foundNothing(after: accepted) }
+                if Listener.isExhaustion(-number) {
                     release(on: worker)
-                    return exhausted(SystemError(code: -accepted), on: worker)
+                    return exhausted(SystemError(code: -number), on: worker)
                 }
-                let goesOn = acceptFailed(-accepted, on: worker)
+                let goesOn = acceptFailed(-number, on: worker)
                 // Meanwhile the place was missing to others: who found none, and waits, is told.
                 connectionEnded(on: worker)
                 if !goesOn { return }
                 continue
             }
-            runtime.start(accepted, from: peer, at: self, on: worker)
+            accepted &+= 1
+            runtime.start(number, from: peer, at: self, on: worker)
         }
+        pace.acceptPace.filled(accepted, limit: acceptsPerTurn)
+        // Level-triggered: whoever else waits is reported, to this thread or another one. Not asked here, the kernel is
+        // asked for everything at once in the next turn.
+        worker.cannot(fd, .read)
     }
 
     /// Returns whether to try again at once.

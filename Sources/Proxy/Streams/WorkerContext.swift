@@ -22,6 +22,7 @@ final class WorkerContext: LoopTask {
     let httpLimits: HTTPLimits
     let tuning: ProxyTuning
     let logWriter: LogWriter
+    var acceptPace = AcceptPace()
     // SAFETY: the runtime holds its contexts and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
     private unowned(unsafe) let runtimeReference: ProxyRuntime

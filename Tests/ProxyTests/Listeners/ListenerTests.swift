@@ -74,6 +74,46 @@ struct ListenerTests {
         try serveFive(bench, limit: 2)
     }
 
+    @Test("no call of accept finds nothing when connections come one by one")
+    func nothingAcceptedInVain() throws {
+        let bench = try ProxyBench(
+            tcp + "frontend fe\n backlog 100\n bind FD\n default_backend be\nbackend be\n server s ORIGIN")
+        let activity = bench.runtime.group.workers[0].activity
+        for number in 1...20 {
+            let client = try bench.client()
+            var server: Peer?
+            #expect(
+                bench.turn {
+                    server = server ?? bench.origin.accept()
+                    return server != nil
+                }, "\(number)")
+            client.close()
+            server?.close()
+            #expect(bench.turn { bench.runtime.currentConnections == 0 }, "\(number)")
+        }
+        #expect(activity.value(.accepts) == 20)
+        #expect(activity.value(.acceptsEmpty) == 0)
+        bench.expectRest()
+    }
+
+    @Test("connections that wait together are all let in, whatever one report is worth")
+    func burst() throws {
+        let bench = try ProxyBench(
+            tcp + "frontend fe\n backlog 100\n bind FD\n default_backend be\nbackend be\n server s ORIGIN")
+        let clients = try (0..<60).map { _ in try bench.client() }
+        #expect(bench.turn { bench.runtime.currentConnections == 60 })
+        #expect(bench.runtime.group.workers[0].activity.value(.acceptsEmpty) == 0)
+        for client in clients { client.close() }
+        var servers: [Peer] = []
+        #expect(
+            bench.turn {
+                while let server = bench.origin.accept() { servers.append(server) }
+                return servers.count == 60
+            })
+        for server in servers { server.close() }
+        bench.expectRest()
+    }
+
     @Test("a listener at its limit lets the loop sleep")
     func noSpin() throws {
         let bench = try ProxyBench(
