@@ -38,14 +38,23 @@ extension MessageHead {
     }
 
     private func collectOptions(_ bytes: Span<UInt8>, into directives: inout ConnectionDirectives) {
+        // Nearly always there is one, and it is one of these.
+        if bytes.isName("keep-alive") {
+            directives.insert(.keepAlive)
+            return
+        }
+        if bytes.isName("close") {
+            directives.insert(.close)
+            return
+        }
         var options = ListElements()
         while let range = options.next(bytes) {
             let option = bytes.extracting(range)
-            if option.equalsIgnoringCase("close") {
+            if option.isName("close") {
                 directives.insert(.close)
-            } else if option.equalsIgnoringCase("keep-alive") {
+            } else if option.isName("keep-alive") {
                 directives.insert(.keepAlive)
-            } else if option.equalsIgnoringCase("upgrade") {
+            } else if option.isName("upgrade") {
                 directives.insert(.upgrade)
             } else {
                 directives.insert(.namesFields)
@@ -97,6 +106,7 @@ extension MessageHead {
     /// The list in Connection is a peer's: it removes no field that frames the message, routes it, or was added on the
     /// way.
     private func deleteNamedFields(in bytes: Span<UInt8>) {
+        if bytes.isName("keep-alive") || bytes.isName("close") { return }
         var options = ListElements()
         while let range = options.next(bytes) {
             let name = bytes.extracting(range)

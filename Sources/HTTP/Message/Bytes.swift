@@ -24,6 +24,44 @@ extension Span where Element == UInt8 {
         return true
     }
 
+    /// Whether these bytes, of which none is a control character, are a name of lower case letters, digits and `-`, the
+    /// case of letters being ignored here: eight bytes at a time, the last ones overlapping those before.
+    ///
+    /// Setting bit 5 makes letters lower case and leaves digits and `-`; only control characters could become those.
+    @inlinable
+    public func isName(_ literal: StaticString) -> Bool {
+        let count = literal.utf8CodeUnitCount
+        guard self.count == count else { return false }
+        // SAFETY: every literal of this program is stored as UTF-8; both runs have `count` bytes, and each load lies
+        // within them.
+        return unsafe withUnsafeBytes { mine in
+            guard let left = mine.baseAddress else { return true }
+            let right = unsafe UnsafeRawPointer(literal.utf8Start)
+            if count >= 8 {
+                var index = 0
+                while index < count {
+                    let place = min(index, count - 8)
+                    let word = unsafe left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    let wanted = unsafe right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    if word | 0x2020_2020_2020_2020 != wanted { return false }
+                    index += 8
+                }
+                return true
+            }
+            if count >= 4 {
+                let first = unsafe left.loadUnaligned(as: UInt32.self) | 0x2020_2020
+                let last = unsafe left.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self) | 0x2020_2020
+                return unsafe first == right.loadUnaligned(as: UInt32.self)
+                    && last == right.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+            }
+            for index in 0..<count {
+                let byte = unsafe left.load(fromByteOffset: index, as: UInt8.self) | 0x20
+                if unsafe byte != right.load(fromByteOffset: index, as: UInt8.self) { return false }
+            }
+            return true
+        }
+    }
+
     /// Whether two runs of bytes are equal when the case of ASCII letters is ignored.
     @inlinable
     public func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {

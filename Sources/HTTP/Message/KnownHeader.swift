@@ -64,10 +64,11 @@ public enum KnownHeader: UInt8, Sendable, CaseIterable {
         }
     }
 
-    /// The field that a name denotes; names are case-insensitive (RFC 9110 section 5.1).
+    /// The field that a name denotes; names are case-insensitive (RFC 9110 section 5.1). The name holds no control
+    /// character: it is a token, or part of a field's value.
     public init(name: Span<UInt8>) {
         let candidate = Self.candidate(name)
-        self = candidate != .other && name.equalsIgnoringCase(candidate.name) ? candidate : .other
+        self = candidate != .other && name.isName(candidate.name) ? candidate : .other
     }
 
     /// The only known field that a name of this length and with these letters can be: the lengths narrow it to a few,
