@@ -26,10 +26,6 @@ public enum SampleType: UInt8, Sendable, CaseIterable {
 @safe
 public struct Sample {
     public private(set) var type: SampleType
-    /// The value may be another one if the expression is evaluated again: more data may come.
-    public var mayChange = false
-    /// There are more values of this fetch (a field with several occurrences, seen through an ACL).
-    public var hasMore = false
     /// Booleans (0, 1), integers, IPv4 addresses (host order).
     private var number: Int64
     /// IPv6 addresses: the two halves, in host order.

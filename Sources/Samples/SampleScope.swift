@@ -20,6 +20,8 @@ open class SampleScope {
     public final var isResponse = false
     /// Whether values of a fetch that has several are wanted one by one, as ACLs do; `place` then says where to go on.
     public final var iterates = false
+    /// Set by a fetch that yields one of several values: it is to be asked again.
+    public final var hasMore = false
     /// Where the fetch of several values stands; it belongs to the fetch.
     public final var place = Place()
     /// Set by a fetch that has no value, or another one, only because more data may come.
@@ -37,6 +39,7 @@ open class SampleScope {
     public final func beginEvaluation() {
         scratch.reset()
         iterates = false
+        hasMore = false
         place = Place()
         mayChange = false
     }

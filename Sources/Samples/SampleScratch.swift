@@ -29,6 +29,9 @@ public final class SampleScratch {
     public var mark: Int { used }
     public func release(to mark: Int) { used = min(used, mark) }
 
+    /// Bytes that are left.
+    public var free: Int { capacity - used }
+
     /// Lets `body` write up to `limit` bytes; it returns how many it wrote, or nil to give up. The result is a sample
     /// of that type.
     @inlinable

@@ -1,16 +1,16 @@
+import Base
 import Samples
 
-/// Reads an ACL expression: `<fetch>[(args)] [flags] [operator] [patterns...]` (manual, section 7.1).
+/// Reads an ACL expression: `<fetch>[(args)][,converter...] [flags] [operator] [patterns...]` (manual, section 7.1).
 struct ACLParser {
+    let parser: Parser
     let statement: Statement
-    /// Reads a pattern file, relative names resolved.
-    let readFile: (String) throws(FileReader.Failure) -> [UInt8]
     /// What is odd but no error: message, range and help.
     private(set) var warnings: [SyntaxFailure] = []
 
-    init(statement: Statement, readFile: @escaping (String) throws(FileReader.Failure) -> [UInt8]) {
+    init(_ parser: Parser, _ statement: Statement) {
+        self.parser = parser
         self.statement = statement
-        self.readFile = readFile
     }
 
     /// The expression in the words `first..<end` of the statement.
@@ -18,13 +18,21 @@ struct ACLParser {
         guard first < end else {
             throw SyntaxFailure("missing sample fetch in the ACL expression", at: statement.range(first))
         }
-        let (keyword, call) = try fetch(first)
+        let bytes = statement.words[first].bytes
+        let expression: Expression
+        do {
+            let context = StatementContext(parser, statement, first)
+            expression = try ExpressionParser(point: nil, context: context, isACL: true).parse(bytes)
+        } catch {
+            throw SampleReading.failure(error, statement, first)
+        }
+        let name = String(decoding: bytes.prefix { $0 != UInt8(ascii: "(") && $0 != UInt8(ascii: ",") }, as: UTF8.self)
+        // Behind a converter the type of the value decides, not the name that the ACL begins with.
+        let keyword = expression.isConverted ? nil : ACLKeywords.byName[name]
         var cursor = first + 1
-        var flags = try self.flags(&cursor, end, keyword: keyword)
+        var flags = try self.flags(&cursor, end, name: name, keyword: keyword, expression)
         for index in cursor..<max(end, cursor) {
-            do {
-                try flags.patterns.add(statement.words[index].bytes)
-            } catch {
+            do { try flags.patterns.add(statement.words[index].bytes) } catch {
                 throw SyntaxFailure(error.message, at: statement.range(index), help: error.help)
             }
         }
@@ -32,86 +40,21 @@ struct ACLParser {
             throw SyntaxFailure(error.message, at: statement.range(end - 1), help: error.help)
         }
         let range = statement.range(from: first, through: end - 1)
-        let match = flags.patterns.match
-        let takesPatterns = match != .found && match != .boolean
-        if takesPatterns, flags.patterns.patterns.isEmpty, !flags.isClosed, !flags.hasFile {
+        let method = flags.patterns.match
+        if method != .found, method != .boolean, flags.patterns.patterns.isEmpty, !flags.isClosed, !flags.hasFile {
             warnings.append(
                 SyntaxFailure(
-                    "no pattern to match '\(keyword.name)' against: this ACL never matches", at: range,
+                    "no pattern to match '\(name)' against: this ACL never matches", at: range,
                     help: "use '-m found' to test for existence, or '--' to say that this is meant"))
         }
-        if match == .found, cursor < end {
+        if method == .found, cursor < end {
             warnings.append(
                 SyntaxFailure(
                     "patterns are ignored by '-m found'", at: statement.range(from: cursor, through: end - 1)))
         }
-        return ACLExpression(call: call, match: match, patterns: flags.patterns.patterns, range: range)
-    }
-
-    /// The fetch and its arguments: one word.
-    private func fetch(_ index: Int) throws(SyntaxFailure) -> (FetchKeyword, FetchCall) {
-        let bytes = statement.words[index].bytes
-        let nameEnd = bytes.firstIndex { $0 == UInt8(ascii: "(") || $0 == UInt8(ascii: ",") } ?? bytes.count
-        let name = String(decoding: bytes[..<nameEnd], as: UTF8.self)
-        let nameRange = statement.range(index, bytes: 0..<nameEnd)
-        guard let keyword = FetchTable.byName[name] else {
-            if KnownKeywords.fetches.contains(name) {
-                throw .unsupported("sample fetch '\(name)'", at: nameRange)
-            }
-            throw SyntaxFailure(
-                "unknown sample fetch '\(name)' in the ACL expression", at: nameRange,
-                help: Suggestions.help(for: name, among: FetchTable.byName.keys.sorted()))
-        }
-        var arguments: [[UInt8]] = []
-        var end = nameEnd
-        if end < bytes.count, bytes[end] == UInt8(ascii: "(") {
-            do {
-                let list = try ArgumentList.parse(bytes, from: end)
-                arguments = list.arguments
-                end = list.end
-            } catch {
-                throw SyntaxFailure(
-                    "\(error.message) of '\(name)'",
-                    at: statement.range(index, bytes: error.offset..<(error.offset + 1)))
-            }
-        }
-        if end < bytes.count {
-            let rest = statement.range(index, bytes: end..<bytes.count)
-            if bytes[end] == UInt8(ascii: ",") { throw .unsupported("the converter after '\(name)'", at: rest) }
-            throw SyntaxFailure("unexpected text after '\(name)(...)'", at: rest)
-        }
-        return (keyword, try call(keyword, arguments, at: statement.range(index)))
-    }
-
-    private func call(
-        _ keyword: FetchKeyword, _ arguments: [[UInt8]], at range: SourceRange
-    ) throws(SyntaxFailure) -> FetchCall {
-        let given = arguments == [[]] ? [] : arguments
-        switch keyword.arguments {
-        case .none:
-            guard given.isEmpty else { throw SyntaxFailure("'\(keyword.name)' takes no argument", at: range) }
-            return FetchCall(fetch: keyword.fetch)
-        case .header:
-            guard given.count <= 2 else {
-                throw SyntaxFailure("'\(keyword.name)' takes a name and an occurrence, no more", at: range)
-            }
-            guard let name = given.first, !name.isEmpty else {
-                throw SyntaxFailure(
-                    "'\(keyword.name)' expects the name of a field", at: range, help: "write \(keyword.name)(host)")
-            }
-            var call = FetchCall(
-                fetch: keyword.fetch, headerName: String(decoding: name.map(\.lowercased), as: UTF8.self))
-            if given.count == 2 {
-                guard let number = try? Quantities.integer(given[1]), number != 0, abs(number) <= 1000 else {
-                    let text = String(decoding: given[1], as: UTF8.self)
-                    throw SyntaxFailure(
-                        "'\(text)' is no valid occurrence for '\(keyword.name)'", at: range,
-                        help: "1 is the first value of the field, -1 the last")
-                }
-                call.occurrence = number
-            }
-            return call
-        }
+        return ACLExpression(
+            expression: expression, method: method,
+            patterns: ACLPatterns(method: method, patterns: flags.patterns.patterns), range: range)
     }
 
     private struct Flags {
@@ -122,10 +65,23 @@ struct ACLParser {
     }
 
     private mutating func flags(
-        _ cursor: inout Int, _ end: Int, keyword: FetchKeyword
+        _ cursor: inout Int, _ end: Int, name: String, keyword: ACLKeyword?, _ expression: Expression
     ) throws(SyntaxFailure) -> Flags {
-        let allowed = FetchTable.matches(for: keyword.type)
-        var flags = Flags(patterns: PatternParser(match: keyword.impliedMatch ?? allowed.first ?? .found))
+        var method = keyword?.method ?? Self.defaultMethod(expression.output)
+        var ignoreCase = false
+        var flags: Flags?
+        /// The patterns begin: from now on the method stands.
+        func started() throws(SyntaxFailure) -> Flags {
+            if let flags { return flags }
+            guard let method else {
+                throw SyntaxFailure(
+                    "'\(name)' yields \(Self.described(expression.output)): say with '-m' how it is matched",
+                    at: statement.range(cursor - 1), help: "there are " + Self.methods(for: expression.output))
+            }
+            var patterns = PatternParser(match: method)
+            patterns.isVersion = keyword?.isVersion == true && method == .integer
+            return Flags(patterns: patterns)
+        }
         while cursor < end, statement.words[cursor].text.hasPrefix("-") {
             let flag = statement.words[cursor].text
             let range = statement.range(cursor)
@@ -134,26 +90,30 @@ struct ACLParser {
             cursor += 1
             switch flag {
             case "--":
-                flags.isClosed = true
-                return flags
+                var result = try started()
+                result.isClosed = true
+                result.patterns.ignoreCase = ignoreCase
+                return result
             case "-i":
-                flags.patterns.ignoreCase = true
+                ignoreCase = true
+                flags?.patterns.ignoreCase = true
             case "-n":
                 // Names are never resolved here, so this is always so.
                 break
             case "-m":
                 guard cursor < end else { throw SyntaxFailure("'-m' expects a matching method", at: range) }
-                guard !flags.hasFile else {
+                guard flags == nil else {
                     throw SyntaxFailure("'-m' must stand before files and patterns", at: range)
                 }
-                var replaced = PatternParser(match: try method(cursor, keyword: keyword, allowed: allowed))
-                replaced.ignoreCase = flags.patterns.ignoreCase
-                flags.patterns = replaced
+                method = try self.method(cursor, name: name, expression.output)
                 cursor += 1
             case "-f":
                 guard cursor < end else { throw SyntaxFailure("'-f' expects a file name", at: range) }
-                try load(cursor, into: &flags.patterns)
-                flags.hasFile = true
+                var opened = try started()
+                opened.patterns.ignoreCase = ignoreCase
+                try load(cursor, into: &opened.patterns)
+                opened.hasFile = true
+                flags = opened
                 cursor += 1
             case "-M", "-u":
                 throw .unsupported("ACL flag '\(flag)'", at: range)
@@ -163,31 +123,69 @@ struct ACLParser {
                     help: "write '--' before a pattern that starts with '-'")
             }
         }
-        return flags
+        var result = try started()
+        result.patterns.ignoreCase = ignoreCase
+        return result
+    }
+
+    /// The method that a type implies (manual, section 7.1); nil: it must be given.
+    static func defaultMethod(_ output: ConverterInput) -> MatchMethod? {
+        switch output {
+        case .type(.boolean): .boolean
+        case .type(.integer): .integer
+        case .type(.ipv4), .type(.ipv6), .address: .ip
+        case .type(.string): .string
+        case .type(.binary), .type(.method), .any: nil
+        }
+    }
+
+    /// Whether values of a type can be compared that way (manual, section 7.1).
+    static func suits(_ method: MatchMethod, _ output: ConverterInput) -> Bool {
+        let wanted: ConverterInput
+        switch method {
+        case .found: return true
+        case .boolean, .integer: wanted = .type(.integer)
+        case .ip: wanted = .address
+        case .binary: wanted = .type(.binary)
+        default: wanted = .type(.string)
+        }
+        switch output {
+        case .any: return true
+        case .address: return SampleCasts.exists(from: .ipv4, to: wanted) || SampleCasts.exists(from: .ipv6, to: wanted)
+        case .type(let type): return SampleCasts.exists(from: type, to: wanted)
+        }
+    }
+
+    private static func methods(for output: ConverterInput) -> String {
+        MatchMethod.allCases.filter { suits($0, output) }.map(\.rawValue).joined(separator: ", ")
+    }
+
+    private static func described(_ output: ConverterInput) -> String {
+        switch output {
+        case .type(.boolean): "a boolean"
+        case .type(.integer): "an integer"
+        case .type(.ipv4), .type(.ipv6), .address: "an address"
+        case .type(.string): "a string"
+        case .type(.binary): "binary data"
+        case .type(.method): "a method"
+        case .any: "a value of any type"
+        }
     }
 
     private func method(
-        _ index: Int, keyword: FetchKeyword, allowed: [MatchMethod]
+        _ index: Int, name: String, _ output: ConverterInput
     ) throws(SyntaxFailure) -> MatchMethod {
-        let name = statement.words[index].text
-        guard let match = MatchMethod(rawValue: name) else {
-            if ["reg", "bin"].contains(name) {
-                throw .unsupported("matching method '\(name)'", at: statement.range(index))
-            }
+        let word = statement.words[index].text
+        guard let match = MatchMethod(rawValue: word) else {
             throw SyntaxFailure(
-                "unknown matching method '\(name)'", at: statement.range(index),
-                help: Suggestions.help(for: name, among: MatchMethod.allCases.map(\.rawValue))
+                "unknown matching method '\(word)'", at: statement.range(index),
+                help: Suggestions.help(for: word, among: MatchMethod.allCases.map(\.rawValue))
                     ?? "there are " + MatchMethod.allCases.map(\.rawValue).joined(separator: ", "))
         }
-        if match == .ip, keyword.type == .string {
-            throw .unsupported("matching method 'ip' on a string", at: statement.range(index))
-        }
-        guard allowed.contains(match) else {
+        guard Self.suits(match, output) else {
             throw SyntaxFailure(
-                "matching method '\(name)' cannot be used with '\(keyword.name)', which yields "
-                    + "\(keyword.type == .integer || keyword.type == .ip ? "an" : "a") \(keyword.type.rawValue)",
-                at: statement.range(index),
-                help: "here there are " + allowed.map(\.rawValue).joined(separator: ", "))
+                "matching method '\(word)' cannot be used with '\(name)', which yields \(Self.described(output))",
+                at: statement.range(index), help: "here there are " + Self.methods(for: output))
         }
         return match
     }
@@ -196,7 +194,7 @@ struct ACLParser {
     private func load(_ index: Int, into patterns: inout PatternParser) throws(SyntaxFailure) {
         let name = statement.words[index].text
         let contents: [UInt8]
-        do { contents = try readFile(name) } catch {
+        do { contents = try parser.files.read(parser.resolve(name, of: statement)) } catch {
             throw SyntaxFailure("cannot read the pattern file '\(name)': \(error.message)", at: statement.range(index))
         }
         var number = 0

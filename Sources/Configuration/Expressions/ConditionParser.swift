@@ -1,18 +1,23 @@
+import Base
+import Samples
+
 /// Reads `if ...` and `unless ...` behind a rule (manual, section 7.2).
 struct ConditionParser {
+    private let parser: Parser
     private let statement: Statement
+    /// Where the condition is evaluated.
+    private let point: SamplePoint
     private var acls: ACLParser
     private(set) var warnings: [SyntaxFailure] = []
     /// The named ACLs of the section; predefined ones are added where they are used.
     private(set) var definitions: [ACLDefinition]
 
-    init(
-        statement: Statement, definitions: [ACLDefinition],
-        readFile: @escaping (String) throws(FileReader.Failure) -> [UInt8]
-    ) {
+    init(_ parser: Parser, _ statement: Statement, definitions: [ACLDefinition], point: SamplePoint) {
+        self.parser = parser
         self.statement = statement
+        self.point = point
         self.definitions = definitions
-        acls = ACLParser(statement: statement, readFile: readFile)
+        acls = ACLParser(parser, statement)
     }
 
     /// The condition from the word `first`, which must be `if` or `unless`, to the end of the statement.
@@ -74,6 +79,12 @@ struct ConditionParser {
             }
             let expression = try acls.parse(open + 1, close)
             cursor = close + 1
+            if !expression.expression.source.isAvailable(at: point) {
+                warnings.append(
+                    SyntaxFailure(
+                        "this ACL never matches: \(Self.lack(expression, point))",
+                        at: statement.range(from: start, through: close)))
+            }
             return ACLTerm(
                 isNegated: isNegated, test: .anonymous(expression),
                 range: statement.range(from: start, through: close))
@@ -81,24 +92,36 @@ struct ConditionParser {
         let range = statement.range(from: start, through: cursor)
         let index = try named(String(decoding: name, as: UTF8.self), at: statement.range(cursor))
         cursor += 1
+        // It may have several lines, of which some say something here.
+        let expressions = definitions[index].expressions
+        if let first = expressions.first, !expressions.contains(where: { $0.expression.source.isAvailable(at: point) })
+        {
+            warnings.append(
+                SyntaxFailure(
+                    "ACL '\(definitions[index].name)' never matches here: \(Self.lack(first, point))", at: range))
+        }
         return ACLTerm(isNegated: isNegated, test: .named(index), range: range)
+    }
+
+    /// "'status' needs the response, which is not available in a frontend http-request header rule".
+    private static func lack(_ acl: ACLExpression, _ point: SamplePoint) -> String {
+        "'\(acl.expression.fetchName)' needs \(acl.expression.source.name), which is not available in a \(point.name)"
     }
 
     private mutating func named(_ name: String, at range: SourceRange) throws(SyntaxFailure) -> Int {
         if let index = definitions.firstIndex(where: { $0.name == name }) { return index }
-        if let words = FetchTable.predefined[name] {
+        if let words = ACLKeywords.predefined[name] {
             let text = Statement(
                 words: words.map { Word(bytes: Array($0.utf8), columnStart: 0, columnEnd: 0, isVerbatim: false) },
                 file: -1, line: 0)
-            var parser = ACLParser(statement: text) { _ in [] }
-            var expression = try parser.parse(0, words.count)
+            var reader = ACLParser(parser, text)
+            var expression = try reader.parse(0, words.count)
             expression.range = .none
             definitions.append(ACLDefinition(name: name, expressions: [expression]))
             return definitions.count - 1
         }
-        if FetchTable.unsupportedPredefined.contains(name) { throw .unsupported("predefined ACL '\(name)'", at: range) }
         var help = Suggestions.help(
-            for: name, among: definitions.map(\.name) + FetchTable.predefined.keys.sorted())
+            for: name, among: definitions.map(\.name) + ACLKeywords.predefined.keys.sorted())
         if help == nil, name.hasPrefix("{") { help = "leave a space after '{'" }
         throw SyntaxFailure(
             "no such ACL: '\(name)'", at: range, help: help ?? "declare it with 'acl \(name) ...' above this line")

@@ -1,9 +1,12 @@
 import Base
+import Samples
 
 /// Turns the words behind a fetch into typed patterns (manual, sections 7.1.1 to 7.1.6).
 struct PatternParser {
     let match: MatchMethod
     var ignoreCase = false
+    /// Integers are versions such as `3.1`: a major and a minor number in one.
+    var isVersion = false
     private var comparison: Comparison?
     private(set) var patterns: [ACLPattern] = []
 
@@ -39,10 +42,31 @@ struct PatternParser {
                     help: "write an address, or a network such as 10.0.0.0/8; host names are not resolved here")
             }
             patterns.append(.network(network))
+        case .regex:
+            do { patterns.append(.regex(try Regex(bytes, ignoresCase: ignoreCase))) } catch {
+                let text = String(decoding: bytes, as: UTF8.self)
+                throw Failure(message: "'\(text)' is no regular expression: \(error.message) at byte \(error.offset)")
+            }
+        case .binary:
+            guard let block = Self.hexadecimal(bytes) else {
+                let text = String(decoding: bytes, as: UTF8.self)
+                throw Failure(message: "'\(text)' is no even number of hexadecimal digits")
+            }
+            patterns.append(.binary(block))
         case .string, .prefix, .suffix, .substring, .subdirectory, .domain:
             let stripped = strip(bytes)
             patterns.append(.string(ignoreCase ? stripped.map(\.lowercased) : Array(stripped), ignoreCase: ignoreCase))
         }
+    }
+
+    private static func hexadecimal(_ digits: [UInt8]) -> [UInt8]? {
+        guard digits.count % 2 == 0 else { return nil }
+        var block: [UInt8] = []
+        for index in stride(from: 0, to: digits.count, by: 2) {
+            guard let high = digits[index].hexValue, let low = digits[index + 1].hexValue else { return nil }
+            block.append(high << 4 | low)
+        }
+        return block
     }
 
     /// An operator at the end has nothing to compare with.
@@ -72,7 +96,9 @@ struct PatternParser {
         for part in parts {
             if part.isEmpty, parts.count == 2 {
                 ends.append(nil)
-            } else if let value = try? Quantities.integer(part) {
+            } else if isVersion, let value = Self.version(part) {
+                ends.append(value)
+            } else if !isVersion, let value = try? Quantities.integer(part) {
                 ends.append(Int64(value))
             } else {
                 throw Failure(
@@ -88,6 +114,16 @@ struct PatternParser {
             throw Failure(message: "the operator '\(comparison.rawValue)' cannot be used with a range")
         }
         return try apply(comparison, to: low)
+    }
+
+    /// `3.1` is 0x30001, and `3` alone 0x30000.
+    private static func version(_ text: ArraySlice<UInt8>) -> Int64? {
+        let parts = text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count <= 2, let major = try? Quantities.integer(parts[0]),
+            let minor = parts.count == 2 ? try? Quantities.integer(parts[1]) : 0,
+            (0...0x7FFF).contains(major), (0...0xFFFF).contains(minor)
+        else { return nil }
+        return Int64(major << 16 | minor)
     }
 
     private func apply(_ comparison: Comparison, to value: Int64) throws(Failure) -> ClosedRange<Int64> {

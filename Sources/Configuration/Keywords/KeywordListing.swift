@@ -1,3 +1,5 @@
+import Samples
+
 /// `-dK`: lists what the tables hold, in HAProxy's layout (management manual, chapter 3), so that a `diff` shows what
 /// is there and what is not.
 public enum KeywordListing {
@@ -18,6 +20,7 @@ public enum KeywordListing {
     public static let classes: [Class] = [
         Class(name: "acl", documentation: "ACL keywords", lines: acls),
         Class(name: "cfg", documentation: "configuration keywords", lines: configuration),
+        Class(name: "cnv", documentation: "sample converter keywords", lines: converters),
         Class(name: "smp", documentation: "sample fetch functions", lines: samples),
     ]
 
@@ -42,26 +45,25 @@ public enum KeywordListing {
     }
 
     private static func acls() -> [String] {
-        // An ACL keyword stands for a fetch with a match method; the fetches that take a method by default, too.
-        let names = FetchTable.derivatives.compactMap { keyword in
-            FetchTable.fetches.first { $0.fetch == keyword.fetch }.map { _ in
-                "\(keyword.name) = \(fetchName(keyword)) -m \(keyword.impliedMatch?.rawValue ?? "str")"
-            }
-        }
-        let plain = FetchTable.fetches.filter { ["hdr", "method", "path", "req_ver"].contains($0.name) }.map {
-            keyword in
-            "\(keyword.name) = \(fetchName(keyword)) -m str"
-        }
-        return ["# List of registered ACL keywords:"] + (names + plain).sorted()
+        ["# List of registered ACL keywords:"]
+            + ACLKeywords.all.filter { SampleTables.fetchesByName[$0.fetch] != nil }
+            .map { "\($0.name) = \($0.fetch) -m \($0.method.rawValue)" }.sorted()
     }
 
-    /// The name that the manual prefers for a fetch.
-    private static func fetchName(_ keyword: FetchKeyword) -> String {
-        switch keyword.fetch {
-        case .requestHeader: "req.hdr"
-        case .requestVersion: "req.ver"
-        default: FetchTable.fetches.first { $0.fetch == keyword.fetch }?.name ?? keyword.name
-        }
+    private static func converters() -> [String] {
+        ["# List of registered sample converter functions:"]
+            + SampleTables.converters.sorted { $0.name < $1.name }.map {
+                "\($0.name)\(arguments($0.arguments)): \($0.output.name) => \($0.input.name)"
+            }
+    }
+
+    /// `(required[,optional])`: kinds of arguments.
+    static func arguments(_ shape: ArgumentShape) -> String {
+        let required = shape.required.map(\.name).joined(separator: ",")
+        let optional = shape.optional.map(\.name).joined(separator: ",")
+        if shape.maximum == 0 { return "" }
+        if optional.isEmpty { return "(\(required))" }
+        return required.isEmpty ? "([\(optional)])" : "(\(required)[,\(optional)])"
     }
 
     private static func configuration() -> [String] {
@@ -89,48 +91,23 @@ public enum KeywordListing {
     }
 
     /// Where rules may ask, column by column as in the header below.
-    private static func columns(_ layer: FetchKeyword.Layer) -> String {
-        switch layer {
-        case .constant: "Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y"
-        case .connection: "Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y . ."
-        case .httpRequest: ". . Y Y Y Y Y Y Y Y Y . . . . . . . . . . ."
-        }
+    private static func columns(_ source: SampleSource) -> String {
+        SamplePoint.allCases.map { source.isAvailable(at: $0) ? "Y" : "." }.joined(separator: " ")
     }
 
     private static func samples() -> [String] {
         var lines = ["# List of registered sample fetch functions:"]
-        for (index, rule) in ruleSets.enumerated() {
+        for (index, rule) in SamplePoint.allCases.map(\.name).enumerated() {
             let bars = String(repeating: "/ ", count: index)
             let dashes = String(repeating: "-", count: 22 - index)
             lines.append("#" + String(repeating: " ", count: 23 - index) + bars + "_.\(dashes) \(rule)")
         }
         lines.append("#" + String(repeating: " /", count: 22) + "  ")
         lines.append("#" + String(repeating: " |", count: 22) + " ")
-        for fetch in FetchTable.fetches.sorted(by: { $0.name < $1.name }) {
-            let arguments = fetch.arguments == .header ? "([string,integer])" : ""
-            lines.append("[ \(columns(fetch.layer)) ] \(fetch.name)\(arguments): \(typeName(fetch.type))")
+        for fetch in SampleTables.fetches.sorted(by: { $0.name < $1.name }) {
+            lines.append(
+                "[ \(columns(fetch.source)) ] \(fetch.name)\(arguments(fetch.arguments)): \(fetch.outputName)")
         }
         return lines
     }
-
-    private static func typeName(_ type: SampleType) -> String {
-        switch type {
-        case .boolean: "bool"
-        case .integer: "sint"
-        case .ip: "ipv4"
-        case .string: "str"
-        case .method: "meth"
-        }
-    }
-
-    private static let ruleSets = [
-        "frontend tcp-request connection rule", "frontend tcp-request session rule",
-        "frontend tcp-request content rule", "frontend http-request header rule", "frontend http-request body rule",
-        "frontend use-backend rule", "backend tcp-request content rule", "backend http-request header rule",
-        "backend http-request body rule", "backend use-server, balance or stick-match rule",
-        "server source selection", "backend tcp-response content rule", "backend http-response header rule",
-        "backend http-response body rule", "backend stick-store rule", "frontend tcp-response content rule",
-        "frontend http-response header rule", "frontend http-response body rule", "logs", "backend tcp-check rule",
-        "configuration parser", "CLI parser",
-    ]
 }

@@ -1,3 +1,5 @@
+import Samples
+
 /// The reference page of `docs/reference`, made from the tables.
 public enum KeywordReference {
     /// The whole page, in Markdown, with a line end at its end.
@@ -62,25 +64,38 @@ public enum KeywordReference {
     private static func fetches() -> String {
         var text = """
 
-            ## Sample fetches in conditions
+            ## Sample fetches
 
-            | fetch | arguments | type | match methods, the default first | what it yields | section |
-            | --- | --- | --- | --- | --- | --- |
+            | fetch | type | taken from | what it yields | section |
+            | --- | --- | --- | --- | --- |
 
             """
-        for fetch in FetchTable.fetches.sorted(by: { $0.name < $1.name }) {
-            let matches = FetchTable.matches(for: fetch.type).map(\.rawValue).joined(separator: ", ")
+        for fetch in SampleTables.fetches.sorted(by: { $0.name < $1.name }) {
             text += row([
-                code(fetch.name), code(fetch.arguments == .header ? "(<name>[,<occurrence>])" : ""),
-                fetch.type.rawValue, matches, fetch.documentation, fetch.manualSection,
+                code(fetch.name + KeywordListing.arguments(fetch.arguments)), fetch.outputName, fetch.source.name,
+                fetch.documentation, fetch.manualSection,
             ])
         }
         text += """
 
             ACL names that imply a match method:
-            \(FetchTable.derivatives.map { code($0.name) }.sorted().joined(separator: ", ")).
+            \(ACLKeywords.all.map { code($0.name) }.sorted().joined(separator: ", ")).
 
-            Predefined ACLs: \(FetchTable.predefined.keys.sorted().map(code).joined(separator: ", ")).
+            Predefined ACLs: \(ACLKeywords.predefined.keys.sorted().map(code).joined(separator: ", ")).
+
+            ## Converters
+
+            | converter | takes | yields | what it does |
+            | --- | --- | --- | --- |
+
+            """
+        for converter in SampleTables.converters.sorted(by: { $0.name < $1.name }) {
+            text += row([
+                code(converter.name + KeywordListing.arguments(converter.arguments)), converter.input.name,
+                converter.output.name, converter.documentation,
+            ])
+        }
+        text += """
 
             ## Predicates of `.if` and `-cc`
 

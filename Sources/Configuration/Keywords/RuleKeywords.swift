@@ -12,28 +12,11 @@ enum RuleKeywords {
             let name = call[0]
             if name.contains("%[") { throw .unsupported("a computed backend name", at: call.range(0)) }
             var condition: Condition?
-            if call.count > 1 { condition = try RuleKeywords.condition(parser, call.statement, from: call.first + 1) }
+            if call.count > 1 { condition = try parser.condition(call.statement, from: call.first + 1, at: .useBackend) }
             parser.draft.useBackends.append(
                 UseBackendRule(name: name, backend: -1, condition: condition, range: call.statement.range))
         },
     ]
-
-    private static func reader(
-        _ parser: Parser, _ statement: Statement
-    ) -> (String) throws(FileReader.Failure) -> [UInt8] {
-        { (name: String) throws(FileReader.Failure) in try parser.files.read(parser.resolve(name, of: statement)) }
-    }
-
-    private static func condition(
-        _ parser: Parser, _ statement: Statement, from first: Int
-    ) throws(SyntaxFailure) -> Condition {
-        var conditions = ConditionParser(
-            statement: statement, definitions: parser.draft.acls, readFile: reader(parser, statement))
-        let result = try conditions.parse(from: first)
-        parser.draft.acls = conditions.definitions
-        for warning in conditions.warnings { parser.warn(warning) }
-        return result
-    }
 
     private static func acl(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) {
         let name = call[0]
@@ -50,7 +33,7 @@ enum RuleKeywords {
         if name == "or" || name.isEmpty {
             throw call.failure("an ACL named '\(name)' can never be used in a condition", 0)
         }
-        var acls = ACLParser(statement: call.statement, readFile: reader(parser, call.statement))
+        var acls = ACLParser(parser, call.statement)
         let expression = try acls.parse(call.first + 1, call.end)
         for warning in acls.warnings { parser.warn(warning) }
         if let index = parser.draft.acls.firstIndex(where: { $0.name == name && $0.range != .none }) {

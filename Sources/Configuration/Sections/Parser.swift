@@ -1,3 +1,5 @@
+import Samples
+
 /// Reads statements into a tree. One parser serves one run over all files; it is used by one thread.
 final class Parser {
     /// What the lines that come now belong to.
@@ -26,6 +28,11 @@ final class Parser {
     var defaultsUses: [Int: DefaultsUse] = [:]
     /// What `unix-bind` hands down to unix sockets.
     var unixBind = UnixBindDefaults()
+
+    /// Sets of patterns that several lines may use, by name.
+    var patternSets: [String: PatternSet] = [:]
+    /// What expressions name and was not read yet.
+    var references: [ObjectReference] = []
 
     /// No more than this many messages in one run.
     static let diagnosticLimit = 500

@@ -12,6 +12,7 @@ extension Parser {
             resolveBackends(index, backends)
         }
         assignIdentifiers()
+        resolveReferences()
         for proxy in tree.proxies where !proxy.settings.isDisabled { checkServers(proxy) }
         checkBinds()
         for proxy in tree.proxies where !proxy.settings.isDisabled {
@@ -301,9 +302,7 @@ extension Parser {
         case .anonymous(let expression): expressions = [expression]
         case .named(let index): expressions = proxy.acls[index].expressions
         }
-        return expressions.contains { expression in
-            FetchTable.fetches.contains { $0.fetch == expression.call.fetch && $0.layer == .httpRequest }
-        }
+        return expressions.contains { $0.expression.needsHTTP }
     }
 
     private func adaptToMode(_ index: Int) {

@@ -56,11 +56,8 @@ final class Frontend {
     }
 
     /// The backend that the rules choose, or the default one (manual, section 4.2, `use_backend`).
-    func backend(for facts: inout RuleFacts) -> Backend? {
-        for rule in rules {
-            guard let condition = rule.condition else { return rule.backend }
-            if conditions.holds(condition, &facts) { return rule.backend }
-        }
+    func backend(for scope: StreamScope) -> Backend? {
+        for rule in rules where conditions.holds(rule.condition, scope) { return rule.backend }
         return defaultBackend
     }
 }

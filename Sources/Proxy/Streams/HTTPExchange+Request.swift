@@ -88,9 +88,10 @@ extension HTTPExchange {
 
     private func chooseBackend(_ frontend: Frontend, _ client: HTTPConnection) -> Backend? {
         if frontend.rules.isEmpty { return frontend.defaultBackend }
-        var facts = RuleFacts(
-            source: client.client.socketAddress, transport: client.transport, worker: worker, request: request)
-        return frontend.backend(for: &facts)
+        let scope = context.scope
+        scope.attach(self, request: request)
+        defer { scope.detach() }
+        return frontend.backend(for: scope)
     }
 
     /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far

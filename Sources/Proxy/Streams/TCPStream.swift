@@ -54,16 +54,18 @@ final class TCPStream: ProxiedStream {
         record.backend = frontend.name
         clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
         client.receive(credit: window)
-        guard let chosen = chooseBackend(source: address) else { return serverUnavailable(.noServer) }
+        guard let chosen = chooseBackend() else { return serverUnavailable(.noServer) }
         enter(chosen)
         requestServer()
         if !isOver { arm() }
     }
 
-    private func chooseBackend(source: SocketAddress) -> Backend? {
+    private func chooseBackend() -> Backend? {
         if frontend.rules.isEmpty { return frontend.defaultBackend }
-        var facts = RuleFacts(source: source, transport: client, worker: worker)
-        return frontend.backend(for: &facts)
+        let scope = context.scope
+        scope.attach(self)
+        defer { scope.detach() }
+        return frontend.backend(for: scope)
     }
 
     private var window: Int { context.windowBytes }

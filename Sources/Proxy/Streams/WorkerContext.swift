@@ -22,6 +22,8 @@ final class WorkerContext: LoopTask {
     let httpLimits: HTTPLimits
     let tuning: ProxyTuning
     let logWriter: LogWriter
+    /// What expressions ask.
+    let scope: StreamScope
     var acceptPace = AcceptPace()
     // SAFETY: the runtime holds its contexts and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
@@ -44,6 +46,7 @@ final class WorkerContext: LoopTask {
         statistics = process.worker(worker.index)
         bufferBytes = tuning.bufferBytes
         windowBytes = 4 * tuning.bufferBytes
+        scope = StreamScope(worker: worker, valueLimit: tuning.bufferBytes)
         super.init()
     }
 

@@ -6,7 +6,7 @@ public enum ArgumentKind: Sendable, Hashable {
     case integer
     /// A time; the unit that a bare number has.
     case milliseconds
-    case ipv4Mask, ipv6Mask
+    case ipv4, ipv6, ipv4Mask, ipv6Mask
     /// A literal number, or the name of a variable (`add(<value>)`).
     case integerOrVariable
     /// A literal string, or the name of a variable.
@@ -19,19 +19,24 @@ public enum ArgumentKind: Sendable, Hashable {
     /// Numbers joined by dots: a field of a protocol buffer.
     case protobufField
 
+    /// Whether it names an object of the configuration that may be left out: the one at hand is meant then.
+    var hasDefault: Bool { self == .frontend || self == .backend || self == .table }
+
     /// The word that `-dK` prints.
     public var name: String {
         switch self {
         case .string, .integerOrVariable, .stringOrVariable, .variable: "string"
         case .integer: "integer"
         case .milliseconds: "delay"
+        case .ipv4: "IPv4 address"
+        case .ipv6: "IPv6 address"
         case .ipv4Mask: "IPv4 mask"
         case .ipv6Mask: "IPv6 mask"
         case .regex: "regex"
         case .frontend: "frontend"
         case .backend: "backend"
         case .server: "server"
-        case .userlist: "userlist"
+        case .userlist: "user list"
         case .table: "table"
         case .protobufField: "Protocol buffers field number"
         }
@@ -62,14 +67,18 @@ public enum ArgumentValue: Sendable {
     case absent
     case string([UInt8])
     case integer(Int64)
+    case ipv4(IPv4Address)
+    case ipv6(IPv6Address)
     case ipv4Mask(UInt32)
     case ipv6Mask(IPv6Address)
     case variable(VariableName)
     case regex(Regex, flags: [UInt8])
     /// An object of the configuration, by index: of a frontend or backend, among the tree's proxies; of a server, with
-    /// its proxy. -1 where the section at hand is meant.
+    /// its proxy. -1: the proxy that the stream is at.
     case frontend(Int), backend(Int), server(proxy: Int, server: Int), userlist(Int)
     case path([UInt32])
+    /// The name of an object that was not known yet; the owner of the context resolves it after the last section.
+    case unresolved([UInt8])
 }
 
 /// The arguments of one call, and what was prepared from them once.
@@ -84,6 +93,12 @@ public final class Arguments: @unchecked Sendable {
     init(_ values: [ArgumentValue]) { self.values = values }
 
     public var count: Int { values.count }
+
+    /// Replaces an argument that was `.unresolved`. Before the configuration is in use.
+    public func resolve(_ index: Int, _ value: ArgumentValue) {
+        precondition(index < values.count)
+        values[index] = value
+    }
 
     /// An argument; `.absent` beyond the last.
     public subscript(_ index: Int) -> ArgumentValue { index < values.count ? values[index] : .absent }

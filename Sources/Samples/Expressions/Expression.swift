@@ -14,6 +14,8 @@ public final class Expression: Sendable {
     /// The type of its value, if it has one; `.any` when that depends on the value itself.
     public let output: ConverterInput
     public let source: SampleSource
+    /// Whether the fetch looks into an HTTP message.
+    public let needsHTTP: Bool
     let evaluateFetch: @Sendable (SampleScope, Arguments) -> Sample?
     let fetchArguments: Arguments
     let steps: [Step]
@@ -22,6 +24,7 @@ public final class Expression: Sendable {
         self.text = text
         fetchName = fetch.name
         source = fetch.source
+        needsHTTP = fetch.needsHTTP
         evaluateFetch = fetch.evaluate
         fetchArguments = arguments
         self.steps = steps
@@ -36,13 +39,10 @@ public final class Expression: Sendable {
     public func evaluate(_ scope: SampleScope) -> Sample? {
         guard var sample = evaluateFetch(scope, fetchArguments) else { return nil }
         for step in steps {
-            let (hasMore, mayChange) = (sample.hasMore, sample.mayChange)
             guard let input = SampleCasts.cast(sample, to: step.input, scope),
                 let output = step.convert(input, scope, step.arguments)
             else { return nil }
             sample = output
-            sample.hasMore = hasMore
-            sample.mayChange = mayChange
         }
         return sample
     }

@@ -7,10 +7,13 @@ public struct ExpressionParser {
     /// Where the expression will be evaluated; nil: at no particular point (a named ACL is checked where it is used).
     public let point: SamplePoint?
     public let context: ArgumentContext
+    /// Whether the expression is that of an ACL, which knows more names.
+    public let isACL: Bool
 
-    public init(point: SamplePoint?, context: ArgumentContext) {
+    public init(point: SamplePoint?, context: ArgumentContext, isACL: Bool = false) {
         self.point = point
         self.context = context
+        self.isACL = isACL
     }
 
     /// Reads a whole word.
@@ -30,7 +33,8 @@ public struct ExpressionParser {
         if name.isEmpty {
             throw ExpressionFailure("missing sample fetch", at: nameRange)
         }
-        guard let fetch = SampleTables.fetchesByName[name] else {
+        let fetchName = isACL ? ACLKeywords.byName[name]?.fetch ?? name : name
+        guard let fetch = SampleTables.fetchesByName[fetchName] else {
             throw ExpressionFailure(
                 "unknown sample fetch '\(name)'", at: nameRange, reason: .unknownFetch(name))
         }
@@ -75,14 +79,14 @@ public struct ExpressionParser {
             at: range, reason: .unavailable)
     }
 
-    /// Letters, digits and `.`, `_`, `-`, from the cursor on.
+    /// Letters, digits and `.`, `_`, `-`, `+`, from the cursor on.
     static func name(_ text: [UInt8], _ cursor: inout Int) -> (String, Range<Int>) {
         let start = cursor
         while cursor < text.count {
             let byte = text[cursor]
             guard
                 byte.isLetter || byte.isDigit || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "_")
-                    || byte == UInt8(ascii: "-")
+                    || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "+")
             else { break }
             cursor += 1
         }
@@ -105,7 +109,7 @@ public struct ExpressionParser {
             cursor = list.end
         }
         let range = start < cursor ? start..<cursor : nameRange
-        if words.count < shape.required.count {
+        if words.count < shape.required.count, !shape.kind(words.count).hasDefault {
             let wanted = shape.required.map(\.name).joined(separator: ", ")
             throw ExpressionFailure(
                 "'\(name)' needs \(shape.required.count == 1 ? "an argument" : "arguments"): (\(wanted))", at: range)
@@ -126,8 +130,15 @@ public struct ExpressionParser {
                 }
                 values.append(value)
             }
+            // An object that is not named is the one at hand.
+            while values.count < shape.maximum, shape.kind(values.count).hasDefault { values.append(.unresolved([])) }
             let arguments = Arguments(values)
             if let prepare { arguments.prepared = try prepare(arguments, context) }
+            for index in 0..<values.count {
+                guard case .unresolved(let word) = values[index] else { continue }
+                context.resolveLater(
+                    arguments, index, shape.kind(index), String(decoding: word, as: UTF8.self), of: name)
+            }
             return arguments
         } catch {
             throw ExpressionFailure(
@@ -145,16 +156,23 @@ enum ArgumentReader {
         switch kind {
         case .string: return .string(word)
         case .frontend, .backend, .server, .userlist, .table:
-            guard let found = context.find(kind, text) else {
-                throw ArgumentFailure(index, "there is no \(kind.name) '\(text)'")
-            }
-            return found
+            return context.find(kind, text) ?? .unresolved(word)
         default: break
         }
         if word.isEmpty { return .absent }
         switch kind {
         case .integer: return .integer(try integer(word, index))
         case .milliseconds: return .integer(try integer(word, index))
+        case .ipv4:
+            guard let address = IPText.ipv4(word) else {
+                throw ArgumentFailure(index, "'\(text)' is no IPv4 address")
+            }
+            return .ipv4(address)
+        case .ipv6:
+            guard let address = IPText.ipv6(word) else {
+                throw ArgumentFailure(index, "'\(text)' is no IPv6 address")
+            }
+            return .ipv6(address)
         case .ipv4Mask:
             if let dotted = IPText.ipv4(word) { return .ipv4Mask(dotted.value) }
             guard let length = Int(text), (0...32).contains(length) else {

@@ -13,10 +13,11 @@ public struct FetchKeyword: Sendable {
     public let isAlias: Bool
     /// Checks the arguments when they are read, and makes what evaluation needs of them.
     let prepare: (@Sendable (Arguments, ArgumentContext) throws(ArgumentFailure) -> AnyObject?)?
-    /// Fetches the value: writes the sample and returns true, or returns false when there is none (yet).
+    /// Fetches the value; nil when there is none. `scope.mayChange` is set when that may be otherwise with more data.
     ///
-    /// For a fetch of several values (a field, seen through an ACL) `scope.occurrence` counts from 0; it sets
-    /// `hasMore` while there are more.
+    /// For a fetch of several values (a field), `scope.iterates` says whether one after the other is wanted, as an ACL
+    /// does, or the one that the manual names. It then keeps its place in `scope.place`, and sets `scope.hasMore` with each
+    /// value.
     let evaluate: @Sendable (SampleScope, Arguments) -> Sample?
 
     public init(
@@ -34,6 +35,19 @@ public struct FetchKeyword: Sendable {
         isAlias = alias
         self.prepare = prepare
         self.evaluate = evaluate
+    }
+
+    /// The type as `-dKsmp` prints it: `any` for variables, which have the type that was stored.
+    public var outputName: String { name == "var" ? "any" : output.name }
+
+    /// Whether it looks into an HTTP message.
+    public var needsHTTP: Bool { manualSection == "7.3.6" }
+
+    /// The same fetch under another name.
+    func renamed(_ name: String) -> FetchKeyword {
+        FetchKeyword(
+            name, arguments, output, source, section: manualSection, documentation, alias: true, prepare: prepare,
+            evaluate: evaluate)
     }
 }
 
@@ -113,4 +127,10 @@ open class ArgumentContext {
     /// The index of a named object of the configuration; nil when there is none (or not yet: what is unresolved is
     /// asked for again after the last section). An empty name means the section at hand.
     open func find(_ kind: ArgumentKind, _ name: String) -> ArgumentValue? { nil }
+
+    /// Called for each argument that names an object that `find` did not have: whoever owns the context puts the
+    /// object's index in its place with `Arguments.resolve`, or reports that there is none.
+    open func resolveLater(
+        _ arguments: Arguments, _ index: Int, _ kind: ArgumentKind, _ name: String, of keyword: String
+    ) {}
 }

@@ -1,3 +1,5 @@
+import Base
+
 /// Fetches of constants (manual, section 7.3.2).
 enum ConstantFetches {
     static let all: [FetchKeyword] = [
@@ -9,9 +11,9 @@ enum ConstantFetches {
         },
         FetchKeyword(
             "str", ArgumentShape([.string]), .string, .constant, section: "7.3.2", "The string that is the argument",
-            prepare: { arguments, _ throws(ArgumentFailure) in LiteralBytes(arguments.string(0)) }
+            prepare: literal(0)
         ) { _, arguments in
-            (arguments.prepared as? LiteralBytes)?.sample
+            arguments.literal?.sample()
         },
         FetchKeyword(
             "int", ArgumentShape([.integer]), .integer, .constant, section: "7.3.2", "The integer that is the argument"
@@ -19,21 +21,4 @@ enum ConstantFetches {
             Sample(arguments.integer(0))
         },
     ]
-}
-
-/// Bytes of a literal argument, at an address that does not change.
-// SAFETY: Sendable because the bytes are written in `init` only; freed in `deinit`.
-@safe
-final class LiteralBytes: @unchecked Sendable {
-    private let buffer: UnsafeMutableRawBufferPointer
-
-    init(_ bytes: [UInt8]) {
-        unsafe buffer = .allocate(byteCount: bytes.count, alignment: 1)
-        unsafe buffer.copyBytes(from: bytes)
-    }
-
-    deinit { unsafe buffer.deallocate() }
-
-    /// The literal as a string. It stands as long as the expression that it is part of.
-    var sample: Sample { unsafe Sample(.string, UnsafeRawBufferPointer(buffer)) }
 }
