@@ -53,7 +53,8 @@ final class HandlerFarewell: Message {
 
 extension Worker {
     /// Offers an idle local descriptor of this thread to the others. Until it is taken or withdrawn the thread's only
-    /// use of it is `withdraw`; an event withdraws the offer before it reaches the handler.
+    /// use of it is `withdraw`; an event, also one that nobody waits for, withdraws the offer before it reaches the
+    /// handler.
     ///
     /// Returns nil, and offers nothing, when something was reported that nobody has read yet: such a descriptor is not
     /// idle.
@@ -71,12 +72,17 @@ extension Worker {
         return FDOffer(fd: fd, tenure: offered.bits)
     }
 
-    /// Takes back what this thread offered; false when another thread was faster, and the descriptor is its now.
+    /// Takes back what this thread offered, if an event has not done so already; false when another thread was faster,
+    /// and the descriptor is its now.
     public func withdraw(_ offer: FDOffer) -> Bool {
         let offered = FDTenure(bits: offer.tenure)
         guard offered.owner == index && offered.isOffered else { return false }
         let held = offered.next(owner: index, offered: false)
-        guard memory[offer.fd].tenure.compareExchange(offered.bits, held.bits, .sequential) else {
+        let tenure = memory[offer.fd].tenure
+        guard tenure.compareExchange(offered.bits, held.bits, .sequential) else {
+            // An event that nobody waits for withdraws it without a call of the handler. Only this thread writes this
+            // value, and only it replaces it.
+            if tenure.load(.relaxed) == held.bits { return true }
             activity.add(.takeoversLost)
             return false
         }

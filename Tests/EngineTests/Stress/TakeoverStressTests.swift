@@ -180,6 +180,7 @@ final class TakeoverStress {
         for (number, parcel) in parcels.enumerated() { #expect(parcel.received == echoed[number], "byte for byte") }
         #expect(traders.reduce(0) { $0 + $1.taken.value } > 20)
         rig.finish()
+        #expect(traders.flatMap(\.held).sorted() == parcels.map(\.fd).sorted(), "each is one thread's")
         rig.expectNoComplaints()
     }
 

@@ -91,6 +91,21 @@ struct TakeoverTests {
         finish(owner)
     }
 
+    @Test("an event that nobody waits for withdraws the offer too, and withdrawing it then says that it is held")
+    func idleEventWins() throws {
+        let offer = try #require(owner.offer(near))
+        let generation = group.table.memory[near].loadState(.relaxed).generation
+        owner.report(FDToken(fd: near, generation: generation), FDState.readyWrite)
+        #expect(mine.value == 0)
+        #expect(!taker.take(offer, reader(theirs)))
+        #expect(owner.withdraw(offer), "nobody else has it")
+        let next = try #require(owner.offer(near))
+        #expect(!owner.withdraw(offer), "an older offer is nobody's business any more")
+        #expect(taker.take(next, reader(theirs)))
+        #expect(!owner.withdraw(next))
+        finish(taker)
+    }
+
     @Test("an event that comes after the taking is nothing to the earlier owner")
     func eventLoses() throws {
         let offer = try #require(owner.offer(near))
