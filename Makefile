@@ -14,6 +14,7 @@ SCENARIO_JOBS ?= $(shell echo $$(( 2 * $$(nproc) )))
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS_PER_FUZZER ?= 60
+SECONDS_PER_CASE ?= 5
 BUDGET ?= 10
 
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
@@ -28,6 +29,7 @@ SANITIZED_TESTS ?= ^(Engine|Proxy|Buffers)Tests
 swift_build = $(SWIFT) build -j $(JOBS)
 # A hanging test must not take the rest of the time with it. The limit leaves room for a cold build.
 swift_test = dev/tally --limit 1500 $(SWIFT) test -j $(JOBS) --disable-xctest
+stress_test = dev/tally --limit $$(( 1500 + 60 * $(SECONDS_PER_CASE) )) $(SWIFT) test -j $(JOBS) --disable-xctest
 
 .PHONY: help
 help: ## list the targets (this list)
@@ -140,6 +142,15 @@ thread-sanitizer: ## unit tests of the threaded rooms under ThreadSanitizer
 address-sanitizer: ## all unit tests under AddressSanitizer
 	@dev/step "unit tests, AddressSanitizer"
 	ASAN_OPTIONS=detect_leaks=0 $(swift_test) --sanitize=address --scratch-path .build-asan
+
+# Each case runs with each poller; a fifth of a second each is part of `make test`.
+.PHONY: stress
+stress: ## real threads on real sockets, every poller: ThreadSanitizer, then AddressSanitizer; SECONDS_PER_CASE=5
+	@dev/step "stress, ThreadSanitizer, $(SECONDS_PER_CASE) s a case"
+	STRESS_SECONDS=$(SECONDS_PER_CASE) $(stress_test) --sanitize=thread --scratch-path .build-tsan --filter 'StressTests'
+	@dev/step "stress, AddressSanitizer, $(SECONDS_PER_CASE) s a case"
+	ASAN_OPTIONS=detect_leaks=0 STRESS_SECONDS=$(SECONDS_PER_CASE) $(stress_test) --sanitize=address \
+	    --scratch-path .build-asan --filter 'StressTests'
 
 .PHONY: model
 model: ## search the engine's interleavings for longer: BUDGET=10 times the schedules of `make test`, optimised

@@ -120,6 +120,9 @@ final class StressTrader: LoopTask {
             worker.take(offer, StressHolder(parcel, self))
         {
             taken.add()
+            // It may be one that this thread has lost and not missed yet.
+            offers[offer.fd] = nil
+            held.removeAll { $0 == offer.fd }
             held.append(offer.fd)
         }
         if random.below(3) == 0 {
