@@ -27,6 +27,31 @@ import Testing
         }
     }
 
+    /// Who takes one connection of several and says "not ready" is told of the others, or another thread is.
+    @Test func e1OneTakenForEachReport() {
+        final class Taker: Reader {
+            override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+                calls += 1
+                check(fd, worker)
+                if rig.kernel.take(fd) > 0 { taken += 1 }
+                worker.cannot(fd, .read)
+            }
+        }
+        holds([.bounded(preemptions: 2), .random(depth: 5, seed: 5)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 2)
+            let taker = Taker(rig, fd)
+            rig.worker(0).insert(fd, taker, kind: .listener, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(0)
+            rig.loops(1)
+            run.thread { rig.kernel.arrive(fd) }
+            run.atRest {
+                verify(taker.taken == 3, "a connection waits, and everybody sleeps")
+            }
+        }
+    }
+
     /// What an empty accept writes back leaves alone what others say of the same listener meanwhile.
     @Test func e1EmptyAcceptKeepsWhatOthersSay() {
         holds([.bounded(preemptions: 2), .random(depth: 4, seed: 11)], schedules: 3000) { run in
