@@ -25,7 +25,7 @@ public enum ACLKeywords {
     ]
 
     public static let all: [ACLKeyword] =
-        families.flatMap { family in
+        families.flatMap { family -> [ACLKeyword] in
             [ACLKeyword(family.name, family.fetch, .string)]
                 + [MatchMethod.prefix, .subdirectory, .domain, .suffix, .length, .regex, .substring].map {
                     ACLKeyword("\(family.name)_\($0.rawValue)", family.fetch, $0)

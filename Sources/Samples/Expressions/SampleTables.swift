@@ -1,8 +1,7 @@
 /// All fetches and converters, by name. To add one: a value in a table of `Fetches/` or `Converters/`; to add a table: a
 /// line here.
 public enum SampleTables {
-    public static let fetches: [FetchKeyword] =
-        ConstantFetches.all + ClientFetches.all + MessageFetches.all + HeaderFetches.all
+    public static let fetches: [FetchKeyword] = AllFetches.all
     public static let converters: [ConverterKeyword] = ArithmeticConverters.all
 
     public static let fetchesByName = Dictionary(
