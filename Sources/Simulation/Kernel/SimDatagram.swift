@@ -3,6 +3,8 @@ import CPlatform
 import Glibc
 
 /// A datagram socket, UDP or unix. Source: udp(7), unix(7).
+// SAFETY: buffers are the caller's, valid for the counts that they carry (see `Kernel`); what is copied lies within
+// both ends.
 final class SimDatagram: SimFile {
     let family: Int32
     var isUnix: Bool { family == AF_UNIX }

@@ -51,8 +51,8 @@ final class EpollItem: SimWaiter {
     }
 }
 
-/// An epoll instance. It works as Linux's does: a list of registrations that something has happened to, each of which is
-/// asked for its state when the list is read; a level-triggered one that is ready goes back into the list, an
+/// An epoll instance. It works as Linux's does: a list of registrations that something has happened to, each of which
+/// is asked for its state when the list is read; a level-triggered one that is ready goes back into the list, an
 /// edge-triggered one waits for the next thing to happen. Source: epoll(7), epoll_ctl(2), epoll_wait(2).
 final class SimEpoll: SimFile {
     private(set) weak var kernel: SimKernel?

@@ -54,14 +54,20 @@ class SimFile {
 
     func detach(_ waiter: SimWaiter) { waiters.removeAll { $0 === waiter } }
 
-    /// Tells those who wait that something has changed: everybody but the exclusive ones, and of these in their order
-    /// until one has taken it.
+    /// Tells those who wait that something has changed: everybody but the exclusive ones, and of these one after the
+    /// other until one has taken it. Linux begins with the first of them; here the seed says with which.
     func wake(_ key: UInt32, all: Bool = false) {
         if waiters.isEmpty { return }
+        let list = waiters
+        let shared = list.firstIndex { $0.isExclusive } ?? list.count
+        for waiter in list[..<shared] { _ = waiter.notified(key) }
+        let exclusive = list.count - shared
+        if exclusive == 0 { return }
         var everybody = all
-        for waiter in waiters {
-            let taken = waiter.notified(key)
-            guard taken && waiter.isExclusive && !everybody else { continue }
+        let first = exclusive == 1 ? 0 : machine.scheduler.random.below(exclusive)
+        for turn in 0..<exclusive {
+            let taken = list[shared + (first + turn) % exclusive].notified(key)
+            if !taken || everybody { continue }
             if machine.inject(machine.faults, .crowdWake) { everybody = true } else { return }
         }
     }
@@ -123,6 +129,7 @@ final class FibreWaiter: SimWaiter {
 }
 
 /// Bytes in a row.
+// SAFETY: buffers are the caller's, valid for the counts that they carry.
 struct ByteQueue {
     private var bytes: [UInt8] = []
     private var first = 0

@@ -4,6 +4,7 @@ import Glibc
 
 // Socket options, and files by name.
 
+// SAFETY: pointers are the caller's, valid for the counts that come with them (see `Kernel`).
 extension SimKernel {
     /// Options that are kept and returned; what they change in a network of metal is of no consequence here.
     private static func isKnown(_ level: Int32, _ name: Int32) -> Bool {

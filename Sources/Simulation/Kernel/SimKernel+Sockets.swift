@@ -4,6 +4,7 @@ import Glibc
 
 // Sockets and streams: what the overrides of `SimKernel` call.
 
+// SAFETY: pointers are the caller's, valid for the counts that come with them (see `Kernel`).
 extension SimKernel {
     func makeSocket(_ family: Int32, _ type: Int32) -> Int32 {
         let fault = creationFault()

@@ -5,8 +5,8 @@ import Glibc
 
 /// A process of a simulated machine: its descriptors, and every system call that the engine and the proxy make.
 ///
-/// Without faults it behaves as Linux does; the differential tests compare the two. Each call is a scheduling point: the
-/// seed may run other threads before and after it. A wait blocks the fibre that calls; outside of fibres nothing
+/// Without faults it behaves as Linux does; the differential tests compare the two. Each call is a scheduling point:
+/// the seed may run other threads before and after it. A wait blocks the fibre that calls; outside of fibres nothing
 /// blocks. What is not simulated answers with an error and is noted in `SimMachine.unsupported`.
 // SAFETY: Sendable because a simulation runs on one thread of the operating system. Every override passes on the
 // pointers that it is given, for the counts that it is given (see `Kernel`).

@@ -2,7 +2,7 @@ import Base
 import CPlatform
 import Glibc
 
-/// What the processes of a simulation share: the scheduler, the network, the names of sockets and files, the wall clock.
+/// What the processes of a simulation share: scheduler, network, names of sockets and files, wall clock.
 ///
 /// Each process is a `SimKernel`. Every address is local: a connect finds a listener of any process.
 public final class SimMachine {

@@ -40,6 +40,8 @@ final class PipeBuffer {
 }
 
 /// One end of a pipe.
+// SAFETY: buffers are the caller's, valid for the counts that they carry (see `Kernel`); what is copied lies within
+// both ends.
 final class SimPipeEnd: SimFile {
     let pipe: PipeBuffer
     let writes: Bool

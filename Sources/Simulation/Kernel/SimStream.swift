@@ -24,6 +24,8 @@ final class Lane {
 }
 
 /// A stream socket, TCP or unix. The rules are those of Linux: tcp(7), unix(7), and what the differential tests find.
+// SAFETY: buffers are the caller's, valid for the counts that they carry (see `Kernel`); what is copied lies within
+// both ends.
 final class SimStream: SimFile {
     enum State {
         /// Neither connected nor listening, never has been.

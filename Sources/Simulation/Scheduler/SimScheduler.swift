@@ -171,7 +171,7 @@ public final class SimScheduler {
         }
     }
 
-    /// Something happened that the trace is to tell: one step of the calling fibre. Then, by chance, another one's turn.
+    /// One step of the calling fibre. Then, by chance, it is another one's turn.
     public func step() {
         note()
         if current != nil && chance(options.switchProbability) { yield() }

@@ -1,0 +1,212 @@
+import Base
+import Buffers
+import CPlatform
+import Engine
+import Glibc
+import Testing
+
+@testable import Simulation
+
+/// Accepts on a listener that all workers share, and sends back what comes.
+// SAFETY: what changes is touched on the one thread of the simulation.
+private final class Echo: FDHandler, @unchecked Sendable {
+    var accepted = [Int](repeating: 0, count: 64)
+    let budget: Int
+
+    init(budget: Int) {
+        self.budget = budget
+    }
+
+    override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+        for _ in 0..<budget {
+            var peer = SocketAddress()
+            let connection = worker.kernel.accept(fd, &peer)
+            worker.countAccept(found: connection >= 0)
+            if connection == -EAGAIN {
+                worker.cannot(fd, .read)
+                return
+            }
+            // Out of descriptors, or the client has gone: the listener stays readable while somebody waits.
+            if connection < 0 { continue }
+            accepted[worker.index] += 1
+            EchoConnection(connection, worker).begin()
+        }
+    }
+}
+
+private final class EchoConnection: TransportConsumer {
+    private var transport: Transport?
+    private let number: Int32
+    private let worker: Worker
+    private var hasEnded = false
+    private var itself: EchoConnection?
+
+    init(_ number: Int32, _ worker: Worker) {
+        self.number = number
+        self.worker = worker
+        super.init()
+    }
+
+    func begin() {
+        itself = self
+        transport = SocketTransport(accepted: number, worker: worker, consumer: self)
+        transport?.receive(credit: 20_000)
+    }
+
+    override func transport(_ transport: Transport, received chunk: consuming Chunk) {
+        transport.send(chunk)
+        flush(transport)
+    }
+
+    private func flush(_ transport: Transport) {
+        switch transport.flush() {
+        case .done: hasEnded ? end() : transport.receive(credit: 20_000)
+        case .pending: transport.receive(credit: 0)
+        case .failed: end()
+        }
+    }
+
+    override func transportDrained(_ transport: Transport) {
+        hasEnded ? end() : transport.receive(credit: 20_000)
+    }
+    override func transportReceivedEnd(_ transport: Transport) {
+        hasEnded = true
+        if transport.queuedByteCount == 0 { end() }
+    }
+    override func transport(_ transport: Transport, failed error: SystemError) { end() }
+
+    private func end() {
+        transport?.close()
+        transport = nil
+        // It goes in a later turn: see `Transport.consumer`.
+        worker.wake(self, .woken)
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) { itself = nil }
+}
+
+/// Workers that echo, and clients on fibres that check every byte.
+private struct EchoWorld {
+    let seed: UInt64
+    let choice: PollerChoice
+    var connections = 8
+    var networkFaults = FaultPlan()
+    var serverFaults = FaultPlan()
+    var sink: ((String) -> Void)?
+
+    struct Result: Equatable {
+        var outcome: SimScheduler.Outcome
+        var hash: UInt64
+        var steps: UInt64
+        var whole = 0
+        var broken = 0
+        var wrong = 0
+        var busyThreads = 0
+        var leftOpen: [Int32] = []
+        var unsupported: [String] = []
+        var faults = FaultCounts()
+    }
+
+    func run() throws -> Result {
+        let scheduler = SimScheduler(seed: seed)
+        scheduler.trace.sink = sink
+        let machine = SimMachine(scheduler)
+        var options = SimKernel.Options()
+        options.offersKqueue = true
+        let server = SimKernel(machine, name: "server", options: options)
+        let clients = KernelRig(kernel: SimKernel(machine, name: "clients"))
+        let before = server.openDescriptors
+        let rig = KernelRig(kernel: server)
+        let (listening, address) = rig.listener(backlog: 64)
+        var groupOptions = WorkerGroup.Options()
+        groupOptions.threads = 4
+        groupOptions.pollers = choice
+        groupOptions.maxDescriptors = 512
+        var group: WorkerGroup? = try WorkerGroup(groupOptions, kernel: server)
+        let echo = Echo(budget: 1 + scheduler.random.below(4))
+        machine.faults = networkFaults
+        server.faults = serverFaults
+        var result = Result(outcome: .finished, hash: 0, steps: 0)
+        var left = connections
+        scheduler.spawn("main") { [group] in
+            guard let group else { return }
+            let worker = group.workers[0]
+            worker.insert(listening, echo, kind: .listener, threads: .all(4))
+            worker.want(listening, .read)
+            try? group.start()
+            group.runMain()
+        }
+        for number in 0..<connections {
+            scheduler.spawn("client \(number)") { [group] in
+                scheduler.sleep(scheduler.draw(0...50_000_000))
+                let bytes = pattern(number, 1 + scheduler.random.below(30_000))
+                switch EchoWorld.exchange(clients, address, bytes) {
+                case .some(true): result.whole += 1
+                case .some(false): result.wrong += 1
+                case nil: result.broken += 1
+                }
+                left -= 1
+                if left > 0 { return }
+                // The server has yet to hear that the last connection has ended.
+                scheduler.sleep(1_000_000_000)
+                group?.stop()
+            }
+        }
+        result.outcome = scheduler.run(until: scheduler.now + 600_000_000_000)
+        result.hash = scheduler.trace.hash
+        result.steps = scheduler.steps
+        result.busyThreads = echo.accepted.count { $0 > 0 }
+        result.unsupported = machine.unsupported
+        result.faults = machine.faultCounts
+        if result.outcome == .finished {
+            group?.table.checkInvariants()
+            group = nil
+            _ = server.close(listening)
+            result.leftOpen = server.openDescriptors.filter { !before.contains($0) }
+        }
+        return result
+    }
+
+    /// Sends everything while receiving; true if all of it came back, nil if the connection broke.
+    private static func exchange(_ rig: KernelRig, _ address: SocketAddress, _ bytes: [UInt8]) -> Bool? {
+        let fd = rig.connect(address)
+        if fd < 0 { return nil }
+        defer { _ = rig.kernel.close(fd) }
+        var sent = 0
+        var received: [UInt8] = []
+        while received.count < bytes.count {
+            if sent < bytes.count {
+                let result = rig.send(fd, Array(bytes[sent..<min(sent + 5000, bytes.count)]))
+                if result > 0 { sent += result } else if result != -Int(EAGAIN) { return nil }
+            }
+            let (result, more) = rig.recv(fd, 3000)
+            if result == 0 || result < 0 && result != -Int(EAGAIN) { return nil }
+            received += more
+            if result < 0 {
+                let wanted = sent < bytes.count ? Mask.input | Mask.output : Mask.input
+                if rig.waitFor(fd, wanted) == 0 { return false }
+            }
+        }
+        return received == bytes
+    }
+}
+
+extension PollerChoice {
+    fileprivate static let each: [PollerChoice] = [.epoll, .kqueue, .poll, .select]
+}
+
+@Suite("The engine on a played kernel")
+struct KernelEngineTests {
+    @Test("four workers share a listener: every byte comes back, and nothing stays open", arguments: PollerChoice.each)
+    func echo(choice: PollerChoice) throws {
+        var busy = 0
+        for seed in 1...50 as ClosedRange<UInt64> {
+            let result = try EchoWorld(seed: seed, choice: choice).run()
+            #expect(result.outcome == .finished, "seed \(seed)")
+            #expect(result.whole == 8 && result.broken == 0 && result.wrong == 0, "seed \(seed): \(result)")
+            #expect(result.leftOpen == [] && result.unsupported == [], "seed \(seed): \(result.leftOpen)")
+            busy = max(busy, result.busyThreads)
+        }
+        #expect(busy == 4, "the schedule lets every worker accept")
+    }
+}
