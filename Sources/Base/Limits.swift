@@ -32,6 +32,8 @@ public enum Limits {
     public static let copiedSendBytes = 4096
     /// How long a receive waits when there was no memory for it.
     public static let starvedRetryMilliseconds = 10
+    /// How long an `Acceptor` pauses when no descriptor or no memory was left.
+    public static let exhaustedPauseMilliseconds = 100
     /// Pieces that one call sends.
     public static let vectorsPerSend = 16
 }

@@ -43,6 +43,8 @@ final class TestKernel: HostKernel, @unchecked Sendable {
     let interruptions = Atomic<Int>(0)
     /// The errno with which `epoll_ctl` refuses to add, or 0.
     let refusal = Atomic<Int32>(0)
+    /// The errno with which `accept` fails, or 0.
+    let acceptFailure = Atomic<Int32>(0)
 
     override func epollCreate() -> Int32 { counted(super.epollCreate()) }
     override func kqueueCreate() -> Int32 {
@@ -57,6 +59,11 @@ final class TestKernel: HostKernel, @unchecked Sendable {
         return super.kqueueClose(queue)
     }
     override func eventfd() -> Int32 { counted(super.eventfd()) }
+
+    override func accept(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
+        let code = acceptFailure.load(ordering: .relaxed)
+        return code == 0 ? super.accept(fd, &address) : -code
+    }
 
     override func pipe(_ pair: inout (Int32, Int32)) -> Int32 {
         opened.add()
