@@ -9,7 +9,8 @@ import Base
 ///
 /// A deadline that moves later is a store: the task stays in its place, and when that comes up it is put where its
 /// deadline says. A timer never fires early: it fires when the clock, in whole milliseconds, has reached the deadline.
-/// The wheel keeps a linked task alive.
+/// Taking a deadline away is a store too: the task stays in its place, without effect, until that comes up or the task
+/// is cancelled. The wheel keeps a linked task alive.
 // SAFETY: its two pointers are allocated for its life; indexes are made of a level and six bits.
 @safe
 final class TimerWheel {
@@ -36,12 +37,12 @@ final class TimerWheel {
         unsafe occupied.initialize(repeating: 0, count: TimerWheel.levels)
     }
 
-    /// Sets, moves or (with `.never`) cancels the timer of a task.
+    /// Sets or moves the timer of a task; with `.never` it does not fire.
     func schedule(_ task: LoopTask, at deadline: Ticks) {
         task.due = deadline
         if task.timerSlot >= 0 {
-            // Later: found out when its place comes up.
-            if deadline != .never && task.armed <= deadline.milliseconds { return }
+            // Later, or not at all: found out when its place comes up.
+            if task.armed <= deadline.milliseconds { return }
             unlink(task)
         }
         if deadline != .never { link(task) }
@@ -69,6 +70,10 @@ final class TimerWheel {
             // SAFETY: linked tasks are retained by the wheel.
             while let task = unsafe slots[slot]?.takeUnretainedValue() {
                 if fired >= limit { return fired }
+                if task.due == .never {
+                    unlink(task)
+                    continue
+                }
                 unlink(task)
                 if task.due.milliseconds > now.milliseconds || (next.level > 0 && task.armed > next.instant) {
                     // Moved later meanwhile, or due for a finer wheel.

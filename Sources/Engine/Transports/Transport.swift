@@ -27,15 +27,19 @@ public enum FlushResult: Equatable, Sendable {
 /// Thread-safety: a transport belongs to one worker, and is used on its thread.
 @safe
 open class Transport: FDHandler {
-    /// Who is told. Set before the first credit (a connecting transport has it from the start); may be changed on the
-    /// owner's thread at any time between callbacks. The consumer outlives its use of the transport, and every
+    /// Who is told.
+    // SAFETY: the consumer outlives its use of the transport, as `setConsumer` asks.
+    public final var consumer: TransportConsumer? { unsafe consumerReference?.takeUnretainedValue() }
+
+    /// States who is told. Called before the first credit (a connecting transport has its consumer from the start), and
+    /// on the owner's thread at any time between callbacks. The consumer outlives its use of the transport, and every
     /// callback of its own: calls do not keep it alive. It closes the transport, or hands it on, before it goes, and
     /// goes in a later turn of the loop.
-    public final var consumer: TransportConsumer? {
-        // SAFETY: the consumer outlives its use of the transport, as stated above.
-        get { unsafe consumerReference?.takeUnretainedValue() }
-        set { unsafe consumerReference = newValue.map { unsafe Unmanaged.passUnretained($0) } }
+    public final func setConsumer(_ consumer: TransportConsumer) {
+        // SAFETY: as stated; no reference is counted.
+        unsafe consumerReference = Unmanaged.passUnretained(consumer)
     }
+
     private final var consumerReference: Unmanaged<TransportConsumer>?
     /// The worker that the transport belongs to.
     public final let worker: Worker
@@ -51,12 +55,16 @@ open class Transport: FDHandler {
     /// Bytes queued and not yet accepted by the operating system.
     public final var queuedByteCount: Int { queue.byteCount }
     /// Free for the consumer: what the transport is part of. The consumer keeps it alive.
-    public final var context: AnyObject? {
-        // SAFETY: the consumer keeps the object alive while it is set.
-        get { unsafe contextReference }
-        set { unsafe contextReference = newValue }
+    // SAFETY: the consumer keeps the object alive while it is set.
+    public final var context: AnyObject? { unsafe contextReference?.takeUnretainedValue() }
+    private final var contextReference: Unmanaged<AnyObject>?
+
+    /// Sets or clears `context`; no reference is counted.
+    public final func setContext(_ object: AnyObject?) {
+        // SAFETY: as for `context`.
+        unsafe contextReference = object.map { unsafe Unmanaged.passUnretained($0) }
     }
-    private final unowned(unsafe) var contextReference: AnyObject?
+
     final var queue = ChunkChain()
 
     /// Bytes received so far.

@@ -19,6 +19,7 @@ extension Worker {
     /// One turn, with a wait if there is nothing to do.
     func turn() {
         activity.add(.loops)
+        turnNumber &+= 1
         runDue()
         serveReady()
         applyUpdates()

@@ -37,6 +37,8 @@ public final class Worker: @unchecked Sendable {
     var localReadyCount = 0
     /// `FDTable.posts` when the last complete scan of the update list began.
     var postsSeen: UInt64 = 0
+    /// Counts the turns of the loop.
+    public internal(set) var turnNumber: UInt64 = 0
     /// Wall clock of this turn, once somebody has asked for it; 0 before.
     private var wallClock: Int64 = 0
 
@@ -81,8 +83,16 @@ public final class Worker: @unchecked Sendable {
     /// Puts a task in the run queue. Woken while it runs, it runs again in the next turn.
     public func wake(_ task: LoopTask, _ reason: WakeReason = .woken) { queue.put(task, reason) }
 
-    /// Sets, moves or (with `.never`) cancels the timer of a task. Moving it later is a store.
+    /// Sets or moves the timer of a task; with `.never` it does not fire. Moving it later, or away, is a store: the
+    /// worker keeps the task until its old place comes up, or until it is cancelled.
     public func schedule(_ task: LoopTask, at deadline: Ticks) { wheel.schedule(task, at: deadline) }
+
+    /// Takes a task's timer away, and takes it out of the run queue: cheaper than `cancel`, but the worker keeps the task
+    /// until the timer's old place comes up.
+    public func disarm(_ task: LoopTask) {
+        wheel.schedule(task, at: .never)
+        queue.cancel(task)
+    }
 
     /// Takes a task out of the timers, and out of the run queue.
     public func cancel(_ task: LoopTask) {

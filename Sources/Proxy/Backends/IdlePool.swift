@@ -6,6 +6,7 @@ import HTTP
 
 /// A connection to a server: a transport, and what must be known to use it again.
 // SAFETY: `previous` points to a connection that the pool's list, held from its newest on, keeps.
+@safe
 final class ServerConnection {
     let transport: Transport
     let server: Server
@@ -16,7 +17,8 @@ final class ServerConnection {
     fileprivate(set) var next: ServerConnection?
     fileprivate(set) unowned(unsafe) var previous: ServerConnection?
     /// The pool that counts it as used, while it is.
-    fileprivate var demand: IdlePool?
+    // SAFETY: pools live as long as their server, which the connection keeps.
+    fileprivate var demand: Unmanaged<IdlePool>?
 
     init(transport: Transport, server: Server) {
         self.transport = transport
@@ -25,7 +27,7 @@ final class ServerConnection {
 
     /// Counts as used, in the pool of its server and worker.
     func enter(_ pool: IdlePool, at now: Ticks) {
-        demand = pool
+        unsafe demand = Unmanaged.passUnretained(pool)
         pool.connectionEntered(at: now)
     }
 
@@ -34,8 +36,8 @@ final class ServerConnection {
     /// With `reset` the socket's address is free at once. It is the way for a connection on which nothing is owed any
     /// more: many that were closed orderly would use up the ports, each for the minute of its TIME_WAIT.
     func close(reset: Bool) {
-        demand?.connectionLeft()
-        demand = nil
+        if let pool = unsafe demand { unsafe pool._withUnsafeGuaranteedRef { $0.connectionLeft() } }
+        unsafe demand = nil
         transport.close(reset: reset)
     }
 }
@@ -48,6 +50,7 @@ final class ServerConnection {
 ///
 /// Thread-safety: its worker's thread only.
 // SAFETY: `oldest` and the links backwards point to connections that the list, held from `newest` on, keeps.
+@safe
 final class IdlePool: TransportConsumer {
     private var newest: ServerConnection?
     private unowned(unsafe) var oldest: ServerConnection?
@@ -70,8 +73,11 @@ final class IdlePool: TransportConsumer {
 
     /// The most recently used connection, no longer the pool's; nil when there is none.
     func take(on worker: Worker) -> ServerConnection? {
-        guard let connection = newest else { return nil }
-        unlink(connection)
+        guard let connection = newest.take() else { return nil }
+        newest = connection.next.take()
+        if let newest { unsafe newest.previous = nil } else { unsafe oldest = nil }
+        count -= 1
+        connection.transport.setContext(nil)
         connection.enter(self, at: worker.now)
         return connection
     }
@@ -90,20 +96,21 @@ final class IdlePool: TransportConsumer {
 
     /// Keeps a connection, or closes it when there are too many. Nothing may be owed on it.
     func put(_ connection: ServerConnection, on worker: Worker) {
-        let wasCounted = connection.demand != nil
+        let wasCounted = unsafe connection.demand != nil
         let isSpare = wasCounted && count + used > max(peak, peakBefore)
         if isSpare || count >= maximum || purgeDelayMilliseconds == 0 { return connection.close(reset: true) }
         if wasCounted { connectionLeft() }
-        connection.demand = nil
+        unsafe connection.demand = nil
         connection.idleSince = worker.now
-        connection.next = newest
         unsafe connection.previous = nil
         if let newest { unsafe newest.previous = connection } else { unsafe oldest = connection }
+        connection.next = newest.take()
         newest = connection
         count += 1
-        connection.transport.consumer = self
-        connection.transport.context = connection
-        connection.transport.receive(credit: 1)
+        let transport = connection.transport
+        transport.setConsumer(self)
+        transport.setContext(connection)
+        transport.receive(credit: 1)
         if count == 1 { worker.schedule(self, at: worker.now.adding(milliseconds: purgeDelayMilliseconds)) }
     }
 
@@ -114,7 +121,7 @@ final class IdlePool: TransportConsumer {
         if let next { unsafe next.previous = connection.previous } else { unsafe oldest = connection.previous }
         connection.next = nil
         unsafe connection.previous = nil
-        connection.transport.context = nil
+        connection.transport.setContext(nil)
         count -= 1
     }
 

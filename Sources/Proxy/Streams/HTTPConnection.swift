@@ -55,7 +55,7 @@ final class HTTPConnection: TransportConsumer {
 
     func start() {
         slot = Int32(truncatingIfNeeded: context.adopt(self))
-        transport.consumer = self
+        transport.setConsumer(self)
         acceptDateMicroseconds = worker.wallClockMicroseconds
         idleSince = worker.now
         let timeouts = frontend.settings.timeouts
@@ -82,7 +82,7 @@ final class HTTPConnection: TransportConsumer {
     /// Keeps the server connection for this client's next request.
     func keep(_ connection: ServerConnection) {
         ownServer = connection
-        connection.transport.consumer = self
+        connection.transport.setConsumer(self)
         connection.transport.receive(credit: 1)
     }
 
@@ -93,11 +93,11 @@ final class HTTPConnection: TransportConsumer {
     }
 
     private func beginExchange() -> HTTPExchange {
-        worker.cancel(self)
+        worker.disarm(self)
         requestCount += 1
         let exchange = context.takeExchange()
         self.exchange = exchange
-        transport.consumer = exchange
+        transport.setConsumer(exchange)
         exchange.attach(to: self)
         return exchange
     }
@@ -131,7 +131,7 @@ final class HTTPConnection: TransportConsumer {
     /// The response has been sent and the connection goes on. `rest` is what has come of the next request.
     func exchangeCompleted(rest: consuming Chunk?) {
         exchange = nil
-        transport.consumer = self
+        transport.setConsumer(self)
         idleSince = worker.now
         if let rest {
             pending = consume rest
@@ -152,7 +152,7 @@ final class HTTPConnection: TransportConsumer {
     func exchangeEndedConnection(reset: Bool, lingers: Bool) {
         exchange = nil
         guard lingers else { return end(reset: reset) }
-        transport.consumer = self
+        transport.setConsumer(self)
         isLingering = true
         transport.receive(credit: HTTPConnection.lingerBytes)
         wait(HTTPConnection.lingerMilliseconds)

@@ -320,7 +320,7 @@ extension HTTPExchange {
         connection = idle
         isReused = true
         context.statistics.reusedServerConnections.add()
-        idle.transport.consumer = self
+        idle.transport.setConsumer(self)
         connectionEstablished()
     }
 

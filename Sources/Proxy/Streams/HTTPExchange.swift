@@ -113,6 +113,9 @@ final class HTTPExchange: ProxiedStream {
     var clientFinished = false, serverFinished = false
 
     let parserLimits: HTTPLimits
+    /// The next of its worker's spare exchanges, and the turn in which it became one.
+    var nextSpare: HTTPExchange?
+    var spareSince: UInt64 = 0
 
     override init(context: WorkerContext) {
         parserLimits = context.httpLimits
@@ -238,7 +241,7 @@ final class HTTPExchange: ProxiedStream {
 
     /// Back among the spare exchanges.
     private func reset() {
-        worker.cancel(self)
+        worker.disarm(self)
         state = .spare
         client = nil
         clientTransportID = nil

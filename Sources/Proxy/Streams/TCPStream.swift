@@ -46,7 +46,7 @@ final class TCPStream: ProxiedStream {
     func start(from address: SocketAddress) {
         slot = context.adopt(self)
         acceptTicks = worker.now
-        client.consumer = self
+        client.setConsumer(self)
         record.client = LogAddress(address, listenerID: listener.id)
         record.acceptDateMicroseconds = worker.wallClockMicroseconds
         record.requestDateMicroseconds = worker.wallClockMicroseconds

@@ -32,7 +32,11 @@ final class WorkerContext: LoopTask {
     private var streams: [TransportConsumer?] = []
     private var freeSlots: [Int] = []
     private var buried: [TransportConsumer] = []
-    private var spareExchanges: [HTTPExchange] = []
+    /// Exchanges that wait for a request, the one that has waited longest first.
+    // SAFETY: `newestSpare` is reached from `oldestSpare`, whose list keeps it.
+    private var oldestSpare: HTTPExchange?
+    private unowned(unsafe) var newestSpare: HTTPExchange?
+    private var spareCount = 0
     private static let spareExchangeLimit = 128
 
     init(worker: Worker, process: ProcessStatistics, tuning: ProxyTuning, runtime: ProxyRuntime) {
@@ -82,15 +86,31 @@ final class WorkerContext: LoopTask {
 
     /// An exchange for a request, used before or new.
     func takeExchange() -> HTTPExchange {
-        spareExchanges.popLast() ?? HTTPExchange(context: self)
+        // One that was given back in this turn may still be running.
+        guard let first = oldestSpare.take() else { return HTTPExchange(context: self) }
+        if first.spareSince == worker.turnNumber {
+            oldestSpare = first
+            return HTTPExchange(context: self)
+        }
+        oldestSpare = first.nextSpare.take()
+        if oldestSpare == nil { unsafe newestSpare = nil }
+        spareCount -= 1
+        return first
     }
 
     /// Gives an exchange back; it is handed out again from the next turn on.
     func recycle(_ exchange: HTTPExchange) {
-        returning.append(exchange)
-        if returning.count == 1 { worker.wake(self) }
+        if spareCount >= WorkerContext.spareExchangeLimit {
+            worker.cancel(exchange)
+            buried.append(exchange)
+            if buried.count == 1 { worker.wake(self) }
+            return
+        }
+        exchange.spareSince = worker.turnNumber
+        if let newest = unsafe newestSpare { newest.nextSpare = exchange } else { oldestSpare = exchange }
+        unsafe newestSpare = exchange
+        spareCount += 1
     }
-    private var returning: [HTTPExchange] = []
 
     /// Calls `body` with every stream that is alive.
     func forEach(_ body: (TransportConsumer) -> Void) {
@@ -99,8 +119,5 @@ final class WorkerContext: LoopTask {
 
     override func run(on worker: Worker, _ reason: WakeReason) {
         buried.removeAll(keepingCapacity: true)
-        while let exchange = returning.popLast() {
-            if spareExchanges.count < WorkerContext.spareExchangeLimit { spareExchanges.append(exchange) }
-        }
     }
 }

@@ -109,13 +109,38 @@ struct TimerWheelTests {
             let one = task()
             gone = one
             wheel.schedule(one, at: Ticks(milliseconds: start + 10))
-            wheel.schedule(one, at: .never)
-            #expect(wheel.count == 0)
-            wheel.schedule(one, at: Ticks(milliseconds: start + 10))
             wheel.cancel(one)
         }
         #expect(gone == nil)
         #expect(advance(wheel, to: start + 20) == 0)
+    }
+
+    @Test("a timer that was taken away does not fire; the wheel lets go of its task when the place comes up")
+    func takenAway() {
+        let wheel = TimerWheel(now: Ticks(milliseconds: start))
+        weak var gone: Job?
+        do {
+            let one = task()
+            gone = one
+            wheel.schedule(one, at: Ticks(milliseconds: start + 10))
+            wheel.schedule(one, at: .never)
+            #expect(one.deadline == .never)
+        }
+        #expect(advance(wheel, to: start + 9) == 0)
+        #expect(gone != nil)
+        #expect(advance(wheel, to: start + 10) == 0)
+        #expect(gone == nil && wheel.count == 0 && wheel.nextExpiry == .never)
+    }
+
+    @Test("a timer that was taken away and set again fires at the new time only")
+    func setAgain() {
+        let wheel = TimerWheel(now: Ticks(milliseconds: start))
+        let one = task()
+        wheel.schedule(one, at: Ticks(milliseconds: start + 10))
+        wheel.schedule(one, at: .never)
+        wheel.schedule(one, at: Ticks(milliseconds: start + 30))
+        #expect(advance(wheel, to: start + 29) == 0)
+        #expect(advance(wheel, to: start + 30) == 1)
     }
 
     @Test("a deadline decades away fires when it comes, after few visits")

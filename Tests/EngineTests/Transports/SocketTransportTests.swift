@@ -307,7 +307,7 @@ struct SocketTransportTests {
         let (transport, far) = try transport()
         let second = Listener()
         consumer.onReceive = { transport in
-            transport.consumer = second
+            transport.setConsumer(second)
             transport.receive(credit: 3)
         }
         transport.receive(credit: 3)
