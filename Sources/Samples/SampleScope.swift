@@ -12,6 +12,8 @@ open class SampleScope {
     public final let scratch: SampleScratch
     /// Memory of regular expressions.
     public final let regexMatch = RegexMatch()
+    /// What this thread is looking up in sets of patterns.
+    final let patternReader = PatternReader()
     /// The head of the request; nil before it was received, and in TCP mode.
     public final var request: MessageHead?
     /// The head of the response; nil before it was received.

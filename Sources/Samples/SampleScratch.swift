@@ -44,6 +44,15 @@ public final class SampleScratch {
         return unsafe Sample(type, UnsafeRawBufferPointer(start: room.baseAddress, count: count))
     }
 
+    /// A copy of bytes that may go before the evaluation ends, as a string; nil when they do not fit.
+    @unsafe
+    func copy(_ bytes: UnsafeRawBufferPointer, as type: SampleType = .string) -> Sample? {
+        unsafe make(type, limit: bytes.count) { room in
+            unsafe room.copyMemory(from: bytes)
+            return bytes.count
+        }
+    }
+
     /// The free room, if a value of that many bytes fits.
     @unsafe
     @usableFromInline

@@ -1,0 +1,76 @@
+import Synchronization
+
+/// Says that a thread is looking something up, so that nothing that it may see is freed meanwhile.
+///
+/// Lookups take no lock. A writer first takes an entry out of an index, and frees it when every reader that was looking
+/// something up at that time has finished: a reader notes the epoch when it begins and 0 when it ends; what was taken
+/// out in epoch `n` is freed when no reader has an epoch up to `n`. Writers never wait.
+///
+/// Thread-safety: `enter` and `leave` are for the owner's thread; the note is read by writers of any thread.
+final class PatternReader: Sendable {
+    private let epoch = Atomic<UInt64>(0)
+    // Readers of different threads must not share a cache line.
+    private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+    private let registry: PatternReaders
+
+    init() {
+        registry = PatternReaders.shared
+        registry.add(self)
+    }
+
+    deinit { registry.remove(self) }
+
+    /// Begins a lookup. Lookups do not nest.
+    func enter() {
+        // An exchange is a full barrier: what the lookup loads is loaded after writers can see the note.
+        _ = epoch.exchange(registry.epoch.load(ordering: .acquiring), ordering: .sequentiallyConsistent)
+    }
+
+    /// Ends it: pointers that were found must not be used any more.
+    func leave() { epoch.store(0, ordering: .releasing) }
+
+    fileprivate var current: UInt64 { epoch.load(ordering: .sequentiallyConsistent) }
+}
+
+/// All readers of the process.
+final class PatternReaders: Sendable {
+    static let shared = PatternReaders()
+
+    /// The current epoch; it starts at 1.
+    let epoch = Atomic<UInt64>(1)
+    private let readers = Mutex<[ObjectIdentifier: Member]>([:])
+
+    /// A reader that is not kept alive: it removes itself.
+    // SAFETY: see its field.
+    @safe
+    private struct Member: @unchecked Sendable {
+        // SAFETY: used under the lock only, which `deinit` of the reader takes before the reader goes away.
+        let reader: Unmanaged<PatternReader>
+    }
+
+    fileprivate func add(_ reader: PatternReader) {
+        let member = unsafe Member(reader: Unmanaged.passUnretained(reader))
+        readers.withLock { $0[ObjectIdentifier(reader)] = member }
+    }
+
+    fileprivate func remove(_ reader: PatternReader) {
+        let id = ObjectIdentifier(reader)
+        readers.withLock { _ = $0.removeValue(forKey: id) }
+    }
+
+    /// Ends an epoch, after something was taken out of an index, and returns its number.
+    func endEpoch() -> UInt64 { epoch.wrappingAdd(1, ordering: .sequentiallyConsistent).oldValue }
+
+    /// What was taken out in an epoch before this one can be freed.
+    func oldestInUse() -> UInt64 {
+        readers.withLock { members in
+            var oldest = UInt64.max
+            for member in members.values {
+                // SAFETY: a registered reader is alive, see `Member`.
+                let current = unsafe member.reader._withUnsafeGuaranteedRef { $0.current }
+                if current != 0 { oldest = min(oldest, current) }
+            }
+            return oldest
+        }
+    }
+}
