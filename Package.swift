@@ -17,7 +17,8 @@ let package = Package(
         .library(name: "Interleave", targets: ["Interleave"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0")
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
         .target(name: "CPlatform"),
@@ -56,6 +57,10 @@ let package = Package(
             dependencies: [
                 "Base", "Buffers", "Engine", "HTTP", "Configuration", "Proxy", "CPlatform", "CInterleave",
             ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "martlet-sim",
+            dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "Engine", "Base", "CPlatform"], swiftSettings: strict),

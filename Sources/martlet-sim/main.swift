@@ -1,0 +1,1 @@
+MartletSim.main()
