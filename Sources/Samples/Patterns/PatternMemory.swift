@@ -66,7 +66,7 @@ final class PatternArena {
 
     private static let largestChunkBytes = 1 << 20
 
-    deinit { for unsafechunk in unsafe chunks { unsafe chunk.deallocate() } }
+    deinit { unsafe chunks.forEach { unsafe $0.deallocate() } }
 
     private static func rounded(_ count: Int) -> Int {
         let size = max(16, (count + 15) & ~15)

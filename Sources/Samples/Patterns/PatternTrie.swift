@@ -178,7 +178,7 @@ final class PatternTrie {
         var rest = unsafe others.removeValue(forKey: id) ?? []
         if unsafe node.pointee.record.load(ordering: .relaxed) == record {
             var next: RecordPointer?
-            for unsafeother in unsafe rest { unsafe next = PatternIndex.first(next, other) }
+            unsafe rest.forEach { unsafe next = PatternIndex.first(next, $0) }
             unsafe node.pointee.record.store(next, ordering: .releasing)
             if let next = unsafe next { unsafe rest.removeAll { unsafe $0 == next } }
         } else {
