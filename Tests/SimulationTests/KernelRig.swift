@@ -80,6 +80,7 @@ struct KernelRig {
         _ = mask(client)
         let server = kernel.accept(listening, &peer)
         _ = kernel.close(listening)
+        for fd in [client, server] { _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
         return (client, server)
     }
 

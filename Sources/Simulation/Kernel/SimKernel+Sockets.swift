@@ -207,7 +207,7 @@ extension SimKernel {
             let offered = pipe.pipe.pages.reduce(into: [UInt8]()) { $0 += $1.bytes[$1.first...] }.prefix(count)
             // SAFETY: the array's own bytes.
             let sent = unsafe Array(offered).withUnsafeBytes { unsafe stream.write($0, SimWrite(faults: faults)) }
-            if sent > 0 { _ = pipe.take(sent) }
+            if sent > 0 { _ = pipe.take(sent, isSplice: true) }
             return sent
         }
         machine.refuse("splice from \(source.kind) to \(target.kind)")

@@ -71,12 +71,12 @@ final class SimPipeEnd: SimFile {
         return bytes.count
     }
 
-    /// Takes bytes out, and tells a writer that waits for room.
-    func take(_ limit: Int) -> [UInt8] {
+    /// Takes bytes out. A reader tells the writer when the pipe was full, `splice` whenever a page has become free.
+    func take(_ limit: Int, isSplice: Bool = false) -> [UInt8] {
         let pagesBefore = pipe.pages.count
-        let wasFull = pipe.isFull
+        let mayTell = isSplice || pipe.isFull
         let bytes = pipe.take(limit)
-        if wasFull && pipe.pages.count < pagesBefore { pipe.writer?.wake(Mask.output) }
+        if mayTell && pipe.pages.count < pagesBefore { pipe.writer?.wake(Mask.output) }
         return bytes
     }
 
@@ -95,16 +95,17 @@ final class SimPipeEnd: SimFile {
             pipe.pages.append(PipeBuffer.Page(bytes: unsafe [UInt8](bytes[written..<written + part])))
             written += part
         }
-        if written == 0 { return -Int(EAGAIN) }
+        // Linux tells the reader's pollers even of a write that found no room.
         pipe.reader?.wake(Mask.input)
-        return written
+        return written == 0 ? -Int(EAGAIN) : written
     }
 
     /// Puts bytes in that were spliced from elsewhere.
     func splice(_ bytes: [UInt8]) {
         var start = 0
         while start < bytes.count {
-            let end = min(bytes.count, start + PipeBuffer.pageBytes)
+            // What comes from a socket takes a place for each piece of its own memory, up to 32 KiB long.
+            let end = min(bytes.count, start + 8 * PipeBuffer.pageBytes)
             pipe.pages.append(PipeBuffer.Page(bytes: Array(bytes[start..<end]), mayGrow: false))
             start = end
         }

@@ -74,13 +74,20 @@ extension SimStream {
         switch state {
         case .listening: return isUnix ? -EINVAL : -EISCONN
         case .connecting: return -EALREADY
-        case .connected: return -EISCONN
+        case .connected:
+            defer { connectReports = false }
+            return connectReports ? 0 : -EISCONN
         case .dead:
-            if !connectFailed { return isUnix ? -EISCONN : -EPIPE }
+            // As long as nobody has asked, the connect counts as under way, and its outcome is the connection's end.
+            guard connectFailed || connectReports else { return -EISCONN }
             connectFailed = false
+            connectReports = false
+            finReceived = false
+            peer = nil
             state = .fresh
             shutRead = false
             shutWrite = false
+            wake(Mask.any, all: true)
             let error = takeError()
             return error != 0 ? -error : -ECONNABORTED
         case .fresh: break
@@ -170,6 +177,7 @@ extension SimStream {
         after(latency) { [self] in
             guard state == .connecting else { return }
             state = .connected
+            connectReports = true
             wake(Mask.any, all: true)
         }
         after(2 &* latency) {

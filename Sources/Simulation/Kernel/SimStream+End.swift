@@ -51,8 +51,12 @@ extension SimStream {
         travel { receiver.endArrived() }
     }
 
-    private func endArrived() {
+    func endArrived() {
         if state == .dead || isOrphan { return }
+        if inbound.waiting > 0 {
+            inbound.endWaits = true
+            return
+        }
         unhide()
         finReceived = true
         shutRead = true
@@ -128,6 +132,7 @@ extension SimStream {
     private func closeUnix() {
         guard let other = peer else { return }
         if inbound.visible > 0 { other.pendingError = ECONNRESET }
+        inbound.clear()
         state = .dead
         other.shutRead = true
         other.shutWrite = true

@@ -11,6 +11,10 @@ final class Lane {
     /// What had arrived, and was taken back by a fault to arrive once more.
     var hidden = 0
     var capacity: Int
+    /// What the sender keeps until the reader has made room: it may send half of the capacity ahead.
+    var waiting = 0
+    /// The end of the stream waits behind that.
+    var endWaits = false
     var latency: UInt64
     /// When the latest packet arrives: none overtakes another.
     var lastArrival: UInt64 = 0
@@ -20,7 +24,40 @@ final class Lane {
         self.latency = latency
     }
 
-    var room: Int { max(0, capacity - bytes.count) }
+    /// Unix sockets keep each message whole until its last byte is read: what is left of them, and what they hold.
+    private var messages: [(left: Int, size: Int)] = []
+    private(set) var held = 0
+
+    var room: Int { max(0, capacity - max(bytes.count, held)) }
+
+    var windowRoom: Int { max(0, capacity / 2 - visible - hidden) }
+
+    func hold(_ size: Int) {
+        messages.append((size, size))
+        held += size
+    }
+
+    func clear() {
+        bytes.removeAll()
+        messages = []
+        (visible, hidden, waiting, held) = (0, 0, 0, 0)
+    }
+
+    /// Takes read bytes off the messages; whether one has been read to its end.
+    func letGo(_ length: Int) -> Bool {
+        var left = length
+        var ended = 0
+        while left > 0, ended < messages.count {
+            let part = min(left, messages[ended].left)
+            messages[ended].left -= part
+            left -= part
+            if messages[ended].left > 0 { break }
+            held -= messages[ended].size
+            ended += 1
+        }
+        messages.removeFirst(ended)
+        return ended > 0
+    }
 }
 
 /// A stream socket, TCP or unix. The rules are those of Linux: tcp(7), unix(7), and what the differential tests find.
@@ -54,6 +91,8 @@ final class SimStream: SimFile {
     var shutWrite = false
     /// The peer has sent its end.
     var finReceived = false
+    /// A connect has come through since it was called: the next call says so.
+    var connectReports = false
     /// A connect has failed: the next one says so.
     var connectFailed = false
     /// The last descriptor is closed.
@@ -110,7 +149,7 @@ final class SimStream: SimFile {
     private var isWritable: Bool {
         guard !isChoked else { return false }
         guard let lane = peer?.inbound else { return true }
-        return isUnix ? lane.bytes.count * 4 <= lane.capacity : lane.room * 3 >= lane.capacity
+        return isUnix ? lane.held * 4 <= lane.capacity : lane.room * 3 >= lane.capacity
     }
 
     override func poll() -> UInt32 {
@@ -170,7 +209,7 @@ final class SimStream: SimFile {
         let length = unsafe inbound.bytes.copy(to: buffer, limit: inbound.visible)
         inbound.visible -= length
         inbound.bytes.removeFirst(length)
-        roomMade()
+        if !isUnix || inbound.letGo(length) { roomMade() }
         return length
     }
 
@@ -195,6 +234,10 @@ final class SimStream: SimFile {
 
     /// Something was read: the sender hears of the room after a while.
     private func roomMade() {
+        // A small opening is not told (RFC 1122, section 4.2.3.3).
+        if inbound.waiting > 0, inbound.windowRoom >= inbound.capacity / 8 {
+            machine.scheduler.after(2 &* inbound.latency) { [self] in sendWaiting() }
+        }
         guard let sender = peer, !sender.isOrphan else { return }
         if isUnix {
             if sender.isWritable { sender.wake(Mask.output) }
@@ -260,6 +303,7 @@ final class SimStream: SimFile {
         guard let receiver = peer else { return }
         unsafe lane.bytes.append(bytes)
         let length = bytes.count
+        if isUnix { lane.hold(length) }
         travel { receiver.arrived(length) }
         if !isUnix && machine.inject(machine.faults, .reset) { breakDown() }
     }
@@ -284,7 +328,32 @@ final class SimStream: SimFile {
             travel { sender.resetArrived() }
             return
         }
-        inbound.visible += length
+        if !isUnix && shutRead && shutWrite && !finReceived {
+            // Both directions were given up, yet the peer goes on: Linux resets both ends.
+            guard let sender = peer else { return }
+            travel { sender.resetArrived() }
+            return resetArrived()
+        }
+        // Unix sockets have no window.
+        let fits = isUnix ? length : inbound.waiting > 0 ? 0 : min(length, inbound.windowRoom)
+        inbound.waiting += length - fits
+        if fits == 0 { return }
+        inbound.visible += fits
         wake(Mask.input)
+    }
+
+    /// The reader has made room: what had to wait arrives.
+    private func sendWaiting() {
+        if state == .dead || isOrphan { return }
+        let fits = min(inbound.waiting, inbound.windowRoom)
+        if fits > 0 {
+            inbound.waiting -= fits
+            inbound.visible += fits
+            wake(Mask.input)
+        }
+        if inbound.waiting == 0 && inbound.endWaits {
+            inbound.endWaits = false
+            endArrived()
+        }
     }
 }
