@@ -102,6 +102,8 @@ check-all: ## the rest: release, every sanitizer, every poller, scenarios agains
 	dev/tally dev/scenarios --program /usr/sbin/haproxy --jobs $(SCENARIO_JOBS)
 	@$(MAKE) --no-print-directory address-sanitizer
 	@$(MAKE) --no-print-directory fuzz SECONDS_PER_FUZZER=20
+	@dev/step "counts per request against the committed ones"
+	dev/bench-check $(RELEASE)
 	@dev/step "benchmark harness, one short round"
 	Benchmarks/run --smoke --martlet $(RELEASE)
 
@@ -179,6 +181,28 @@ bench: ## CPU per request and more, beside Debian's haproxy and nginx (docs/perf
 	    $(if $(CONNECTIONS),--connections $(CONNECTIONS)) $(if $(PROGRAMS),--programs "$(PROGRAMS)") \
 	    $(if $(filter command,$(origin POLLERS)),--pollers "$(POLLERS)")
 
+.PHONY: bench-check
+bench-check: ## instructions, allocations, system calls per request against the committed ones; UPDATE=1 rewrites them
+	@dev/deps bench
+	@$(MAKE) --no-print-directory release
+	dev/bench-check $(RELEASE) $(if $(UPDATE),--update)
+
+.PHONY: bench-updates
+bench-updates: ## cost of changing a shared descriptor, against one mutex around the list
+	Benchmarks/updates/run --jobs $(JOBS)
+
+.PHONY: bench-events
+bench-events: ## events for nothing per accepted connection, 1 to 8 threads, beside Debian's haproxy
+	@dev/deps bench
+	@$(MAKE) --no-print-directory release
+	Benchmarks/events --martlet $(RELEASE)
+
+.PHONY: bench-scale
+bench-scale: ## many idle connections, servers, frontends: memory, start-up, CPU, beside Debian's haproxy
+	@dev/deps bench
+	@$(MAKE) --no-print-directory release
+	Benchmarks/scale --martlet $(RELEASE)
+
 .PHONY: clean
 clean: ## remove what builds and benchmarks left
-	rm -rf .build .build-tsan .build-asan .build-fuzz .build-model bench-results
+	rm -rf .build .build-tsan .build-asan .build-fuzz .build-model .build-examples bench-results Benchmarks/updates/.build
