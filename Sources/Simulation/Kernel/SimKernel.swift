@@ -384,6 +384,9 @@ public final class SimKernel: Kernel, @unchecked Sendable {
             timeout,
             {
                 found = (ready(reads, SimKernel.readable), ready(writes, SimKernel.writable))
+                if found.0.isEmpty, found.1.isEmpty, !reads.isEmpty, machine.inject(faults, .spuriousReadiness) {
+                    found.0 = [reads[machine.scheduler.random.below(reads.count)]]
+                }
                 return found.0.count + found.1.count
             },
             { fibre in
