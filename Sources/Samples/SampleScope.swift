@@ -97,6 +97,61 @@ open class SampleScope {
     }
     /// Whether the whole body of that message has been received.
     open func bodyIsComplete(response: Bool) -> Bool { true }
+
+    // MARK: Streams, proxies and servers
+
+    /// A number that belongs to the stream; nil when there is none (yet).
+    open func number(_ fact: StreamNumber) -> Int64? { nil }
+    /// A text that belongs to the stream; nil when there is none (yet).
+    open func text(_ fact: StreamText) -> Sample? { nil }
+    /// A number of a frontend or a backend.
+    /// - Parameter proxy: the index among the configuration's proxies; nil: the one that the stream is at.
+    open func number(_ fact: ProxyNumber, of proxy: Int?) -> Int64? { nil }
+    /// A number of a server, by the indices of its proxy and of itself.
+    open func number(_ fact: ServerNumber, of proxy: Int, _ server: Int) -> Int64? { nil }
+    /// What the system knows of the client's connection, times in microseconds.
+    open func tcpNumber(_ fact: TCPNumber) -> Int64? { nil }
+    /// Whether an address belongs to this machine; nil when there is no address.
+    open func isLocal(_ side: AddressSide) -> Bool? { nil }
+    /// A field that `capture` or `declare capture` keeps, by its place in the configuration.
+    open func capturedHeader(_ index: Int, response: Bool) -> Sample? { nil }
+    /// Whether a list has that user with that password.
+    open func isUser(_ name: Span<UInt8>, _ password: Span<UInt8>, in userlist: Int) -> Bool { false }
+    /// A group of that user of a list, by number from 0; nil after the last.
+    open func group(_ index: Int, of name: Span<UInt8>, in userlist: Int) -> Sample? { nil }
+}
+
+/// Numbers of a stream: see the fetches of the same names (manual, sections 7.3.2 and 7.3.3).
+public enum StreamNumber: UInt8, Sendable {
+    case thread, isStopping, isHTTP, isFirstRequest
+    case frontendID, listenerID, listenerConnections, clientTimeout, clientMajorVersion
+    case backendID, serverTimeout, tunnelTimeout, currentServerTimeout, currentTunnelTimeout
+    case serverID, serverMajorVersion
+    case priorityClass, priorityOffset, lastRuleLine
+}
+
+/// Texts of a stream.
+public enum StreamText: UInt8, Sendable {
+    case frontendName, defaultBackendName, listenerName, backendName, serverName, uniqueID, lastRuleFile
+    case capturedMethod, capturedURI, capturedRequestVersion, capturedResponseVersion
+}
+
+/// Numbers of a frontend or a backend.
+public enum ProxyNumber: UInt8, Sendable {
+    case frontendConnections, frontendSessionRate, frontendRequestRate
+    case backendConnections, freeConnections, freeSlots, backendSessionRate, queueLength, averageQueueLength
+    case usableServers
+}
+
+/// Numbers of a server.
+public enum ServerNumber: UInt8, Sendable {
+    case connections, freeConnections, isUp, initialWeight, weight, userWeight, queueLength, sessionRate
+}
+
+/// Numbers that the system keeps of a TCP connection.
+public enum TCPNumber: UInt8, Sendable {
+    case roundTripTime, roundTripTimeVariance, unacknowledged, selectivelyAcknowledged, lost, retransmissions
+    case forwardAcknowledgements, reordering
 }
 
 /// One end of one of the two connections of a stream.

@@ -117,6 +117,12 @@ open class ArgumentContext {
         throw ArgumentFailure(0, "files cannot be read here")
     }
 
+    /// The value of an environment variable, as the configuration has it.
+    open func environmentVariable(_ name: String) -> String? { nil }
+
+    /// The name of this machine.
+    open var hostName: String { "" }
+
     /// The set of patterns, or the map, of that name: one for all that name it. Made at the first call.
     open func patternSet(_ name: String, make: () throws(ArgumentFailure) -> PatternSet) throws(ArgumentFailure)
         -> PatternSet
