@@ -81,7 +81,11 @@ public final class SocketTransport: Transport {
                 return false
             }
         }
-        guard events.contains(.writable) || events.contains(.readable) else { return false }
+        // Readable alone, without an error, says nothing of the outcome: a report may be wrong, or out of date.
+        guard events.contains(.writable) else {
+            worker.cannot(descriptor, .read)
+            return false
+        }
         state = .open
         if !queue.isEmpty {
             let result = flush()
@@ -313,6 +317,14 @@ public final class SocketTransport: Transport {
         assert(queue.isEmpty, "the end is sent after the bytes")
         isFinished = true
         _ = worker.kernel.shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Where the poller reports only what is wanted, the socket itself is asked.
+    public override var holdsUnreadBytes: Bool {
+        guard state == .open, !worker.pollerRegistersOnce || worker.isReady(descriptor, .read) else { return false }
+        var byte: UInt8 = 0
+        // SAFETY: one byte, on the stack.
+        return unsafe worker.kernel.peek(descriptor, &byte, 1) > 0
     }
 
     public override func close(reset: Bool = false) {

@@ -110,6 +110,10 @@ open class Transport: FDHandler {
     /// Ends the sending side once the queue is empty; the receiving side goes on. To be called with an empty queue.
     open func finish() { fatalError("a transport ends") }
 
+    /// Whether the peer has sent what nobody has received, as far as is known. To close with it resets the connection,
+    /// and may take from the peer what it was sent last (RFC 9112 section 9.6).
+    open var holdsUnreadBytes: Bool { false }
+
     /// Closes. What is queued is dropped. `reset` asks the peer to be told by a reset instead of an orderly end.
     open func close(reset: Bool = false) { fatalError("a transport closes") }
 }

@@ -19,6 +19,8 @@ public final class Worker: @unchecked Sendable {
     @usableFromInline let bit: UInt64
     @usableFromInline let memory: FDMemory
     @usableFromInline let registersOnce: Bool
+    /// Whether the poller reports what is ready of a local descriptor, wanted or not.
+    public var pollerRegistersOnce: Bool { registersOnce }
 
     let poller: Poller
     let waker: Waker

@@ -186,7 +186,8 @@ final class HTTPExchange: ProxiedStream {
         report()
         let connection = client!
         let rest = surplus.take()
-        let mustLinger = !goesOn && (rest != nil || !requestBody.isDone)
+        let mustLinger =
+            !goesOn && (rest != nil || !requestBody.isDone || (!clientEnded && connection.transport.holdsUnreadBytes))
         reset()
         if goesOn {
             connection.exchangeCompleted(rest: rest)
