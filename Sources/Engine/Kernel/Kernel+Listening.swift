@@ -8,7 +8,9 @@ extension Kernel {
     /// An address that connections of an earlier process still hang on to is taken (SO_REUSEADDR). A unix socket's path
     /// must not exist. Throws what the system says: EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE.
     ///
-    /// - Parameter backlog: connections that may wait to be accepted; the system has a limit of its own.
+    /// - Parameters:
+    ///   - address: what to listen on; port 0 lets the system choose one (`localAddress` tells which).
+    ///   - backlog: connections that may wait to be accepted; the system has a limit of its own.
     public func openListener(_ address: SocketAddress, backlog: Int32 = 1024) throws(SystemError) -> Int32 {
         let fd = socket(address.nativeFamily, Int32(SOCK_STREAM.rawValue), 0)
         if fd < 0 { throw SystemError(code: -fd) }

@@ -10,16 +10,23 @@ public struct PollerChoice: OptionSet, Sendable, Hashable {
         self.rawValue = rawValue
     }
 
+    /// `epoll(7)` of Linux.
     public static let epoll = PollerChoice(rawValue: 1)
+    /// `kqueue(2)` of the BSDs; on Linux an emulation that only the tests have.
     public static let kqueue = PollerChoice(rawValue: 2)
+    /// `poll(2)`.
     public static let poll = PollerChoice(rawValue: 4)
+    /// `select(2)`, for numbers below 1024.
     public static let select = PollerChoice(rawValue: 8)
+    /// Whatever the system has; the best of them is taken.
     public static let all: PollerChoice = [.epoll, .kqueue, .poll, .select]
 }
 
 /// One poller as `-vv` lists it.
 public struct PollerReport: Sendable, Hashable {
+    /// The name of its system call.
     public let name: String
+    /// The higher, the sooner it is taken.
     public let preference: Int
     /// Not forced off.
     public let isAllowed: Bool

@@ -3,19 +3,30 @@ import Base
 /// One slot in use, for `show fd`. A snapshot of words that change independently.
 public struct FDDescription: Sendable {
     public var fd: Int32
+    /// Grows with every reuse of the number.
     public var generation: UInt32
     public var kind: FDKind
+    /// Directions that somebody wants.
     public var active: Interest
+    /// Directions that were reported, and not found empty since.
     public var ready: Interest
+    /// The kernel has reported the end of the peer's side.
     public var hangup: Bool
+    /// The kernel has reported an error.
     public var error: Bool
     /// A local descriptor that its poller watches for good.
     public var registered: Bool
+    /// Removed; closed when the last thread has left its handler.
     public var closing: Bool
+    /// Threads that may handle it.
     public var threads: ThreadSet
+    /// Threads whose pollers still have to look at it.
     public var updating: ThreadSet
+    /// Threads inside its handler, or inside a call about it.
     public var running: ThreadSet
+    /// Threads whose pollers watch it for reading.
     public var polledRead: ThreadSet
+    /// Threads whose pollers watch it for writing.
     public var polledWrite: ThreadSet
     /// The type of the handler, without its module.
     public var handler: String

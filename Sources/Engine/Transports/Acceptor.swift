@@ -16,6 +16,7 @@ open class Acceptor: FDHandler {
     /// Connections that one report of the poller is good for; then others have their turn.
     public let connectionsPerTurn: Int
 
+    /// - Parameter connectionsPerTurn: at least 1.
     public init(connectionsPerTurn: Int = 16) {
         self.connectionsPerTurn = max(1, connectionsPerTurn)
     }

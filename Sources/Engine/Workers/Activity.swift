@@ -5,11 +5,20 @@ import Base
 public final class Activity: Sendable {
     /// What is counted. The names are those that `show activity` prints.
     public enum Counter: Int, CaseIterable, Sendable {
+        /// Turns of the loop; those that waited; how the waits ended (by an event, by the time, by another thread, by
+        /// an interruption); sleeping threads that this one has woken.
         case loops, waits, wakesByPoller, wakesByTimeout, wakesByThread, emptyPolls, rings
+        /// Events that pollers reported; calls of handlers; descriptors served from the ready lists.
         case pollEvents, handlerCalls, readyServed
+        /// Events for nothing: of a descriptor that is closed; of another thread's; of a direction nobody waits for.
         case staleGeneration, notOwner, notActive
+        /// Updates taken from the list of the thread and from that of the group; those of descriptors that were closed
+        /// meanwhile; scans of the list made again; system calls to the poller, and those it refused.
         case localUpdates, globalUpdates, droppedUpdates, updateRescans, pollerCalls, pollerErrors
+        /// Descriptors put in and taken out; taken out that somebody else had taken out already; taken from another
+        /// thread; lost to another thread; offered and taken back.
         case inserted, removed, removedLate, takeovers, takeoversLost, reclaimed
+        /// Connections accepted; accepts that found nothing; tasks run; timers fired; messages.
         case accepts, acceptsEmpty, tasksRun, timersFired, messagesSent, messagesReceived
 
         /// The name in print.

@@ -13,6 +13,8 @@ extension Worker {
     /// Puts an open, non-blocking descriptor into the table, which keeps the handler until `remove`.
     ///
     /// - Parameters:
+    ///   - fd: its number, which must not be in the table.
+    ///   - handler: called when it is wanted and ready.
     ///   - kind: `.stream` belongs to this thread alone; the other kinds to `threads`.
     ///   - threads: who may handle a shared one; nil for this thread.
     public func insert(_ fd: Int32, _ handler: FDHandler, kind: FDKind, threads: ThreadSet? = nil) {

@@ -8,11 +8,17 @@ import CPlatform
 /// wait; turn reports into handler calls. See `Worker+Loop.swift`.
 // SAFETY: Sendable because other threads only touch `mailbox`, `activity` and constants.
 public final class Worker: @unchecked Sendable {
+    /// Its place in the group, and the number of its thread in a `ThreadSet`.
     public let index: Int
+    /// The group that it is part of, and which outlives it. Any thread.
     public unowned let group: WorkerGroup
+    /// The system that the group runs on. Any thread.
     public let kernel: Kernel
+    /// The blocks of this thread, for what it receives and sends.
     public let pool: ChunkPool
+    /// What this thread has done so far. Any thread reads.
     public let activity = Activity()
+    /// The group's descriptors. Any thread.
     public let table: FDTable
 
     /// This thread's bit in the masks.

@@ -7,6 +7,7 @@ import Glibc
 // SAFETY: Sendable because everything is constant after init, but for the list of threads, which only the thread
 // that starts and joins them touches.
 public final class WorkerGroup: @unchecked Sendable {
+    /// What a group is made of.
     public struct Options: Sendable {
         /// 1 to 64.
         public var threads = 1
@@ -16,16 +17,22 @@ public final class WorkerGroup: @unchecked Sendable {
         public var maxPollEvents = Limits.pollEvents
         /// Pollers that are not forced off.
         public var pollers = PollerChoice.all
+        /// Bytes of a block of each worker's pool: what one receive takes at most.
         public var blockSizeBytes = 16384
 
+        /// One thread, every poller, and the descriptors that the process may have.
         public init() {}
     }
 
+    /// What the group was made of.
     public let options: Options
+    /// The system that it runs on.
     public let kernel: Kernel
+    /// Its descriptors.
     public let table: FDTable
     /// The name of the poller in use.
     public let pollerName: String
+    /// One for each thread, by its index. Each is used on its own thread only, once the threads run.
     public private(set) var workers: [Worker] = []
 
     private let stopping: AtomicCell
