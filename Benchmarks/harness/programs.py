@@ -158,12 +158,16 @@ class HAProxyLike(Program):
         super().__init__(name, path)
         self.flags = list(flags)
 
+    def base_command(self):
+        """The program with its flags."""
+        return [self.path, *self.flags]
+
     def command(self, case, port, origin_port, folder):
         path = os.path.join(folder, "bench.cfg")
         _write(path, HAPROXY_CONFIGURATION.format(
             maximum=MAXIMUM_CONNECTIONS, mode=case.mode, port=port, origin=origin_port,
             defaults_lines=f"    http-reuse {case.reuse}\n" if case.mode == "http" else ""))
-        return [self.path, "-db", *self.flags, "-f", path]
+        return [*self.base_command(), "-db", "-f", path]
 
 
 class Nginx(Program):
