@@ -188,7 +188,7 @@ final class ListenerStress {
 
 extension StressTests {
     @Test(
-        "A1 A4 A8 A9 D7 E1 E4: listeners paused and resumed by every thread accept each connection once",
+        "A1 A4 A8 A9 D7 E1: listeners paused and resumed by every thread accept each connection once",
         arguments: StressPlan.pollers)
     func listeners(choice: PollerChoice) throws {
         try ListenerStress(choice).run()

@@ -252,7 +252,7 @@ final class SharedReuseStress {
 
 extension StressTests {
     @Test(
-        "A5 B1 B2 B3 B13: numbers reused at once by threads of their own: no event reaches a newcomer",
+        "A5 B1 B2 B13: numbers reused at once by threads of their own: no event reaches a newcomer",
         arguments: StressPlan.pollers)
     func localReuse(choice: PollerChoice) throws {
         let rig = try StressGroup(choice, threads: 4)
@@ -268,7 +268,7 @@ extension StressTests {
     }
 
     @Test(
-        "A1 A5 B2 C3 C6: shared sockets replaced by every thread: their handlers see their own datagrams only",
+        "A1 A5 B2 C3 C4 C6: shared sockets replaced by every thread: their handlers see their own datagrams only",
         arguments: StressPlan.pollers)
     func sharedReuse(choice: PollerChoice) throws {
         try SharedReuseStress(choice).run()

@@ -53,7 +53,7 @@ final class StormDoor: FDHandler {
                 return worker.cannot(fd, .read)
             }
             echo.open.add()
-            SocketTransport(accepted: connection, worker: worker, consumer: echo).receive(credit: 10_000)
+            worker.makeTransport(accepted: connection, consumer: echo).receive(credit: 10_000)
         }
     }
 }
