@@ -1,3 +1,4 @@
+import Samples
 import Testing
 
 @testable import Configuration
@@ -155,10 +156,11 @@ struct FileTests {
         #expect(
             proxy.settings.errorResponses[503] == .file(path: directory.path + "/503.http", bytes: Array(response.utf8))
         )
-        #expect(
-            proxy.acls[0].expressions[0].patterns
-                == ["www.example.com", "img.example.com", "www.example.org"].map {
-                    .string(Array($0.utf8), ignoreCase: true)
-                })
+        let patterns = proxy.acls[0].expressions[0].patterns
+        for (host, expected): (StaticString, Bool) in [
+            ("www.example.com", true), ("IMG.example.com", true), ("www.example.org", true), ("example.org", false),
+        ] {
+            #expect(patterns.matches(Sample(literal: host), SampleScope(valueLimit: 1024)) == expected, "\(host)")
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Samples
 import Testing
 
 @testable import Configuration
@@ -43,8 +44,11 @@ struct KeywordTableTests {
         for parameter in ServerParameters.table {
             #expect(KnownKeywords.server.contains(parameter.name), "\(parameter.name)")
         }
-        for fetch in FetchTable.fetches + FetchTable.derivatives {
-            #expect(KnownKeywords.fetches.contains(fetch.name), "\(fetch.name)")
+        for name in SampleTables.fetches.map(\.name) + ACLKeywords.all.map(\.name) {
+            #expect(KnownKeywords.fetches.contains(name), "\(name)")
+        }
+        for converter in SampleTables.converters {
+            #expect(KnownKeywords.converters.contains(converter.name), "\(converter.name)")
         }
     }
 

@@ -1,3 +1,4 @@
+import Samples
 import Testing
 
 @testable import Configuration
@@ -97,5 +98,5 @@ struct RobustnessTests {
 }
 
 private enum FetchParser {
-    static let names = (FetchTable.fetches + FetchTable.derivatives).map(\.name)
+    static let names = SampleTables.fetches.map(\.name) + ACLKeywords.all.map(\.name)
 }

@@ -30,18 +30,23 @@ struct ACLParser {
         // Behind a converter the type of the value decides, not the name that the ACL begins with.
         let keyword = expression.isConverted ? nil : ACLKeywords.byName[name]
         var cursor = first + 1
-        var flags = try self.flags(&cursor, end, name: name, keyword: keyword, expression)
+        var flags = Flags(method: keyword?.method ?? Self.defaultMethod(expression.output), keyword: keyword)
+        try readFlags(&flags, &cursor, end, name: name, expression)
+        var patterns = try collector(&flags, cursor - 1, name: name, expression)
         for index in cursor..<max(end, cursor) {
-            do { try flags.patterns.add(statement.words[index].bytes) } catch {
+            do throws(PatternFailure) {
+                try patterns.add(statement.words[index].bytes, ignoresCase: flags.ignoresCase, name: flags.identifier)
+            } catch {
                 throw SyntaxFailure(error.message, at: statement.range(index), help: error.help)
             }
         }
-        do { try flags.patterns.finish() } catch {
+        let finished: ACLPatterns
+        do { finished = try patterns.finished() } catch {
             throw SyntaxFailure(error.message, at: statement.range(end - 1), help: error.help)
         }
         let range = statement.range(from: first, through: end - 1)
-        let method = flags.patterns.match
-        if method != .found, method != .boolean, flags.patterns.patterns.isEmpty, !flags.isClosed, !flags.hasFile {
+        let method = patterns.method
+        if method != .found, method != .boolean, patterns.isEmpty, !flags.isClosed {
             warnings.append(
                 SyntaxFailure(
                     "no pattern to match '\(name)' against: this ACL never matches", at: range,
@@ -52,36 +57,39 @@ struct ACLParser {
                 SyntaxFailure(
                     "patterns are ignored by '-m found'", at: statement.range(from: cursor, through: end - 1)))
         }
-        return ACLExpression(
-            expression: expression, method: method,
-            patterns: ACLPatterns(method: method, patterns: flags.patterns.patterns), range: range)
+        return ACLExpression(expression: expression, method: method, patterns: finished, range: range)
     }
 
     private struct Flags {
-        var patterns: PatternParser
+        var method: MatchMethod?
+        var keyword: ACLKeyword?
+        var ignoresCase = false
         /// `--` was given.
         var isClosed = false
-        var hasFile = false
+        /// `-M`: files hold a value behind each pattern.
+        var isMap = false
+        /// `-u`: the name of the set of patterns.
+        var identifier = ""
+        /// The patterns, once the first file or word was met: the method stands then.
+        var patterns: PatternCollector?
     }
 
-    private mutating func flags(
-        _ cursor: inout Int, _ end: Int, name: String, keyword: ACLKeyword?, _ expression: Expression
-    ) throws(SyntaxFailure) -> Flags {
-        var method = keyword?.method ?? Self.defaultMethod(expression.output)
-        var ignoreCase = false
-        var flags: Flags?
-        /// The patterns begin: from now on the method stands.
-        func started() throws(SyntaxFailure) -> Flags {
-            if let flags { return flags }
-            guard let method else {
-                throw SyntaxFailure(
-                    "'\(name)' yields \(Self.described(expression.output)): say with '-m' how it is matched",
-                    at: statement.range(cursor - 1), help: "there are " + Self.methods(for: expression.output))
-            }
-            var patterns = PatternParser(match: method)
-            patterns.isVersion = keyword?.isVersion == true && method == .integer
-            return Flags(patterns: patterns)
+    /// The patterns, from now on of a method that cannot change.
+    private func collector(
+        _ flags: inout Flags, _ index: Int, name: String, _ expression: Expression
+    ) throws(SyntaxFailure) -> PatternCollector {
+        if let patterns = flags.patterns { return patterns }
+        guard let method = flags.method else {
+            throw SyntaxFailure(
+                "'\(name)' yields \(Self.described(expression.output)): say with '-m' how it is matched",
+                at: statement.range(index), help: "there are " + Self.methods(for: expression.output))
         }
+        return PatternCollector(method: method, isVersion: flags.keyword?.isVersion == true && method == .integer)
+    }
+
+    private func readFlags(
+        _ flags: inout Flags, _ cursor: inout Int, _ end: Int, name: String, _ expression: Expression
+    ) throws(SyntaxFailure) {
         while cursor < end, statement.words[cursor].text.hasPrefix("-") {
             let flag = statement.words[cursor].text
             let range = statement.range(cursor)
@@ -90,42 +98,39 @@ struct ACLParser {
             cursor += 1
             switch flag {
             case "--":
-                var result = try started()
-                result.isClosed = true
-                result.patterns.ignoreCase = ignoreCase
-                return result
-            case "-i":
-                ignoreCase = true
-                flags?.patterns.ignoreCase = true
+                flags.isClosed = true
+                return
+            case "-i": flags.ignoresCase = true
             case "-n":
                 // Names are never resolved here, so this is always so.
                 break
+            case "-M": flags.isMap = true
+            case "-u":
+                guard cursor < end else { throw SyntaxFailure("'-u' expects a number", at: range) }
+                guard let number = UInt32(statement.words[cursor].text), number <= Int32.max else {
+                    throw SyntaxFailure("'-u' expects a number from 0 to 2147483647", at: statement.range(cursor))
+                }
+                flags.identifier = "\(number)"
+                cursor += 1
             case "-m":
                 guard cursor < end else { throw SyntaxFailure("'-m' expects a matching method", at: range) }
-                guard flags == nil else {
+                guard flags.patterns == nil else {
                     throw SyntaxFailure("'-m' must stand before files and patterns", at: range)
                 }
-                method = try self.method(cursor, name: name, expression.output)
+                flags.method = try self.method(cursor, name: name, expression.output)
                 cursor += 1
             case "-f":
                 guard cursor < end else { throw SyntaxFailure("'-f' expects a file name", at: range) }
-                var opened = try started()
-                opened.patterns.ignoreCase = ignoreCase
-                try load(cursor, into: &opened.patterns)
-                opened.hasFile = true
-                flags = opened
+                var patterns = try collector(&flags, cursor - 2, name: name, expression)
+                try load(cursor, into: &patterns, flags)
+                flags.patterns = patterns
                 cursor += 1
-            case "-M", "-u":
-                throw .unsupported("ACL flag '\(flag)'", at: range)
             default:
                 throw SyntaxFailure(
                     "unknown ACL flag '\(flag)'", at: range,
                     help: "write '--' before a pattern that starts with '-'")
             }
         }
-        var result = try started()
-        result.patterns.ignoreCase = ignoreCase
-        return result
     }
 
     /// The method that a type implies (manual, section 7.1); nil: it must be given.
@@ -190,24 +195,23 @@ struct ACLParser {
         return match
     }
 
-    /// One pattern a line; empty lines and those that start with '#' do not count.
-    private func load(_ index: Int, into patterns: inout PatternParser) throws(SyntaxFailure) {
+    /// The patterns of a file. All lines that name the same file share them.
+    private func load(
+        _ index: Int, into patterns: inout PatternCollector, _ flags: Flags
+    ) throws(SyntaxFailure) {
         let name = statement.words[index].text
-        let contents: [UInt8]
-        do { contents = try parser.files.read(parser.resolve(name, of: statement)) } catch {
-            throw SyntaxFailure("cannot read the pattern file '\(name)': \(error.message)", at: statement.range(index))
-        }
-        var number = 0
-        for line in contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-            number += 1
-            if line.first == UInt8(ascii: "#") { continue }
-            var text = line.drop { $0.isBlank }
-            while text.last == UInt8(ascii: "\r") { text = text.dropLast() }
-            if text.isEmpty { continue }
-            do { try patterns.add(Array(text), fromFile: true) } catch {
-                throw SyntaxFailure(
-                    "\(error.message) (line \(number) of '\(name)')", at: statement.range(index), help: error.help)
+        do throws(PatternFailure) {
+            if let known = parser.patternSets[name] { return try patterns.add(known, ignoresCase: flags.ignoresCase) }
+            let contents: [UInt8]
+            do { contents = try parser.files.read(parser.resolve(name, of: statement)) } catch {
+                throw PatternFailure("cannot read the pattern file '\(name)': \(error.message)")
             }
+            let set = PatternSet(name: name)
+            try patterns.add(set, ignoresCase: flags.ignoresCase)
+            try PatternFile.load(contents, into: set, isMap: flags.isMap, name: name)
+            parser.patternSets[name] = set
+        } catch {
+            throw SyntaxFailure(error.message, at: statement.range(index), help: error.help)
         }
     }
 }

@@ -1,157 +1,126 @@
 import Base
-import HTTP
 import Samples
 
-/// One pattern of an ACL, of the type that its match method wants.
-enum ACLPattern: Sendable {
-    /// For the string methods. `ignoreCase`: the `-i` flag was in force; the bytes are then in lower case already.
-    case string([UInt8], ignoreCase: Bool)
-    /// Inclusive bounds; operators (`gt 5`) have been turned into bounds. Also for `len`.
-    case integer(ClosedRange<Int64>)
-    case network(IPNetwork)
-    case regex(Regex)
-    case binary([UInt8])
-}
-
-/// The patterns of one ACL expression: any may match.
+/// The patterns of one ACL expression: files, and the words of its line. Any may match.
 public struct ACLPatterns: Sendable {
-    let method: MatchMethod
-    let patterns: [ACLPattern]
-
-    var isEmpty: Bool { patterns.isEmpty }
+    /// At least one: without patterns it is that of an empty set, which says what `found` and `bool` need.
+    let matchers: [PatternMatcher]
 
     /// Whether a sample matches. The scope's thread only.
     public func matches(_ sample: Sample, _ scope: SampleScope) -> Bool {
-        switch method {
-        case .found: return true
-        case .boolean: return SampleCasts.cast(sample, to: .type(.boolean), scope)?.boolean ?? false
-        case .integer:
-            guard let number = SampleCasts.cast(sample, to: .type(.integer), scope) else { return false }
-            return matches(number.integer)
-        case .ip:
-            guard let address = SampleCasts.cast(sample, to: .address, scope) else { return false }
-            return matches(address)
-        case .binary:
-            guard let bytes = SampleCasts.cast(sample, to: .type(.binary), scope) else { return false }
-            return matches(bytes.span)
-        default:
-            guard let text = SampleCasts.cast(sample, to: .type(.string), scope) else { return false }
-            if method == .length { return matches(Int64(text.byteCount)) }
-            if method == .regex { return matches(text.span, scope.regexMatch) }
-            return matches(text.span)
-        }
-    }
-
-    private func matches(_ value: Int64) -> Bool {
-        patterns.contains { pattern in
-            if case .integer(let bounds) = pattern { bounds.contains(value) } else { false }
-        }
-    }
-
-    private func matches(_ address: Sample) -> Bool {
-        patterns.contains { pattern in
-            guard case .network(let network) = pattern else { return false }
-            return address.isIn(network)
-        }
-    }
-
-    private func matches(_ text: Span<UInt8>, _ match: RegexMatch) -> Bool {
-        for pattern in patterns {
-            if case .regex(let regex) = pattern, regex.matches(text, match) { return true }
-        }
-        return false
-    }
-
-    private func matches(_ bytes: Span<UInt8>) -> Bool {
-        for pattern in patterns {
-            switch pattern {
-            case .string(let text, let ignoreCase):
-                if PatternMatch(text: text, ignoreCase: ignoreCase).matches(bytes, method) { return true }
-            case .binary(let block):
-                if bytes.equals(block.span) { return true }
-            default: break
-            }
-        }
+        for matcher in matchers where matcher.matches(sample, scope) { return true }
         return false
     }
 }
 
-extension Sample {
-    /// Whether the address lies in a network; an IPv4 address mapped into IPv6 counts as IPv4.
-    fileprivate func isIn(_ network: IPNetwork) -> Bool {
-        switch network {
-        case .ipv4(let base, let mask):
-            guard let address = ipv4?.value ?? mappedIPv4 else { return false }
-            return address & mask == base.value & mask
-        case .ipv6(let base, let prefix):
-            guard let address = ipv6 ?? ipv4.map({ IPv6Address(high: 0, low: 0xFFFF << 32 | UInt64($0.value)) }) else {
-                return false
-            }
-            let length = Int(prefix)
-            let high: UInt64 = length >= 64 ? .max : length == 0 ? 0 : .max << UInt64(64 - length)
-            let low: UInt64 = length <= 64 ? 0 : length >= 128 ? .max : .max << UInt64(128 - length)
-            return address.high & high == base.high & high && address.low & low == base.low & low
+/// Collects the patterns of one ACL expression (manual, sections 7.1.1 to 7.1.6).
+struct PatternCollector {
+    let method: MatchMethod
+    /// Integers are versions such as `3.1`.
+    let isVersion: Bool
+    private var matchers: [PatternMatcher] = []
+    /// The set of the line's own words, once there are some.
+    private var words: PatternSet?
+    private var comparison: Comparison?
+    private var hasNumber = false
+
+    enum Comparison: String, CaseIterable { case eq, ge, gt, le, lt }
+
+    init(method: MatchMethod, isVersion: Bool) {
+        self.method = method
+        self.isVersion = isVersion
+    }
+
+    var isEmpty: Bool { matchers.isEmpty }
+
+    /// Adds a word of the line.
+    /// - Parameter name: of the set that the words make (`-u`); empty for none.
+    mutating func add(_ bytes: [UInt8], ignoresCase: Bool, name: String) throws(PatternFailure) {
+        if method == .found || method == .boolean { return }
+        let isNumber = method == .integer || method == .length
+        if isNumber, let operation = Comparison(rawValue: String(decoding: bytes, as: UTF8.self)) {
+            comparison = operation
+            return
+        }
+        let set = words ?? PatternSet(name: name)
+        if words == nil {
+            words = set
+            matchers.append(try set.matcher(method, ignoresCase: ignoresCase, isVersion: isVersion))
+        }
+        hasNumber = true
+        guard isNumber, let comparison else { return try set.add(bytes) }
+        try set.add(try bounds(bytes, comparison))
+    }
+
+    /// Adds a set that a file holds.
+    mutating func add(_ set: PatternSet, ignoresCase: Bool) throws(PatternFailure) {
+        matchers.append(try set.matcher(method, ignoresCase: ignoresCase, isVersion: isVersion))
+    }
+
+    /// All that was collected. An operator at the end has nothing to compare with.
+    func finished() throws(PatternFailure) -> ACLPatterns {
+        if let comparison, !hasNumber {
+            throw PatternFailure("missing number after the operator '\(comparison.rawValue)'")
+        }
+        if !matchers.isEmpty { return ACLPatterns(matchers: matchers) }
+        return ACLPatterns(matchers: [try PatternSet(name: "").matcher(method)])
+    }
+
+    /// A comparison as a range: `gt 5` is `6:`.
+    private func bounds(_ bytes: [UInt8], _ comparison: Comparison) throws(PatternFailure) -> [UInt8] {
+        if bytes.contains(UInt8(ascii: ":")) {
+            throw PatternFailure("the operator '\(comparison.rawValue)' cannot be used with a range")
+        }
+        guard let value = number(bytes) else { return bytes }
+        switch comparison {
+        case .eq: return bytes
+        case .ge: return bytes + [UInt8(ascii: ":")]
+        case .le: return [UInt8(ascii: ":")] + bytes
+        case .gt where value < .max: return Array((text(value + 1) + ":").utf8)
+        case .lt where value > .min: return Array((":" + text(value - 1)).utf8)
+        case .gt, .lt:
+            throw PatternFailure("no number is \(comparison.rawValue) \(String(decoding: bytes, as: UTF8.self))")
         }
     }
 
-    private var mappedIPv4: UInt32? {
-        guard let address = ipv6, address.high == 0, address.low >> 32 == 0xFFFF || address.low >> 32 == 0 else {
-            return nil
-        }
-        return UInt32(truncatingIfNeeded: address.low)
+    private func number(_ bytes: [UInt8]) -> Int64? {
+        let parts = String(decoding: bytes, as: UTF8.self).split(separator: ".", omittingEmptySubsequences: false)
+        guard isVersion else { return Int64(String(decoding: bytes, as: UTF8.self)) }
+        guard parts.count <= 2, let major = Int64(parts[0]), let minor = parts.count == 2 ? Int64(parts[1]) : 0,
+            (0...0x7FFF).contains(major), (0...0xFFFF).contains(minor)
+        else { return nil }
+        return major << 16 | minor
+    }
+
+    private func text(_ value: Int64) -> String {
+        isVersion ? "\(max(value, 0) >> 16).\(max(value, 0) & 0xFFFF)" : "\(value)"
     }
 }
 
-/// Compares a sample with one string pattern (manual, section 7.1.3).
-struct PatternMatch {
-    let text: [UInt8]
-    let ignoreCase: Bool
-
-    func matches(_ bytes: Span<UInt8>, _ method: MatchMethod) -> Bool {
-        switch method {
-        case .string: return bytes.count == text.count && holds(bytes, at: 0)
-        case .prefix: return holds(bytes, at: 0)
-        case .suffix: return bytes.count >= text.count && holds(bytes, at: bytes.count - text.count)
-        case .substring: return find(bytes) { _, _ in true }
-        case .subdirectory: return findWord(bytes, "/?")
-        case .domain: return findWord(bytes, "/?.:")
-        default: return false
+/// The patterns of a file: one a line; empty lines and those that start with '#' do not count.
+enum PatternFile {
+    /// Adds the lines to a set that a matcher checks.
+    /// - Parameter isMap: a value stands behind each pattern.
+    static func load(_ contents: [UInt8], into set: PatternSet, isMap: Bool, name: String) throws(PatternFailure) {
+        var number = 0
+        for line in contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            number += 1
+            if line.first == UInt8(ascii: "#") { continue }
+            var text = line.drop { $0.isBlank }
+            while text.last == UInt8(ascii: "\r") { text = text.dropLast() }
+            if text.isEmpty { continue }
+            do {
+                guard isMap else {
+                    try set.add(Array(text))
+                    continue
+                }
+                let pattern = text.prefix { !$0.isBlank }
+                var value = text.dropFirst(pattern.count).drop { $0.isBlank }
+                while let last = value.last, last.isBlank { value = value.dropLast() }
+                try set.add(Array(pattern), value: Array(value))
+            } catch {
+                throw PatternFailure("\(error.message) (line \(number) of '\(name)')", help: error.help)
+            }
         }
-    }
-
-    private func holds(_ bytes: Span<UInt8>, at start: Int) -> Bool {
-        guard start >= 0, bytes.count - start >= text.count else { return false }
-        for offset in text.indices {
-            let byte = bytes[start + offset]
-            if (ignoreCase ? lowercased(byte) : byte) != text[offset] { return false }
-        }
-        return true
-    }
-
-    private func find(_ bytes: Span<UInt8>, _ accept: (Int, Int) -> Bool) -> Bool {
-        guard text.count <= bytes.count else { return false }
-        for start in 0...(bytes.count - text.count) where holds(bytes, at: start) {
-            if accept(start - 1, start + text.count) { return true }
-        }
-        return false
-    }
-
-    /// Finds the pattern between delimiters; those at its own ends say nothing more.
-    private func findWord(_ bytes: Span<UInt8>, _ delimiters: StaticString) -> Bool {
-        var first = 0, end = text.count
-        while first < end, isEdge(first, of: text.span, delimiters) { first += 1 }
-        while first < end, isEdge(end - 1, of: text.span, delimiters) { end -= 1 }
-        if first > 0 || end < text.count {
-            return PatternMatch(text: Array(text[first..<end]), ignoreCase: ignoreCase).findWord(bytes, delimiters)
-        }
-        return find(bytes) { isEdge($0, of: bytes, delimiters) && isEdge($1, of: bytes, delimiters) }
-    }
-
-    /// Whether a position is outside of the sample, or holds one of the delimiters.
-    private func isEdge(_ index: Int, of bytes: Span<UInt8>, _ delimiters: StaticString) -> Bool {
-        if index < 0 || index >= bytes.count { return true }
-        let byte = bytes[index]
-        // SAFETY: a static string's bytes live for ever.
-        return delimiters.withUTF8Buffer { unsafe $0.contains(byte) }
     }
 }

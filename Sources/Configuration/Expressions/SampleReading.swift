@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Samples
 
 /// Reads expressions and conditions that stand in a statement, for all keywords that take some.
@@ -45,6 +46,15 @@ final class StatementContext: ArgumentContext {
         do { return try parser.files.read(parser.resolve(path, of: statement)) } catch {
             throw ArgumentFailure(0, "cannot read '\(path)': \(error.message)")
         }
+    }
+
+    override func environmentVariable(_ name: String) -> String? { parser.scope.value(name) }
+
+    override var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        // SAFETY: the name is cut to the buffer's size; the last byte stays NUL.
+        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     override func patternSet(

@@ -1,29 +1,21 @@
 import Base
 import Configuration
-import Glibc
 import HTTP
+import Samples
 import Testing
 
-@testable import Engine
 @testable import Proxy
+
+/// A scope with a client's address and nothing else of a stream.
+private final class ClientScope: SampleScope {
+    var client = SocketAddress()
+    override func address(_ side: AddressSide) -> SocketAddress { side == .source ? client : SocketAddress() }
+}
 
 /// Judges conditions as `use_backend` rules have them.
 private final class Judge {
-    private let group: WorkerGroup
-    private let transport: Transport
-    private let other: Peer
     private let message = MessageHead(limits: HTTPLimits())
-
-    init() throws {
-        let kernel = HostKernel()
-        group = try WorkerGroup(WorkerGroup.Options(), kernel: kernel)
-        var pair: (Int32, Int32) = (-1, -1)
-        try #require(kernel.socketpair(Int32(SOCK_STREAM.rawValue), &pair) >= 0)
-        transport = SocketTransport(accepted: pair.0, worker: group.workers[0], consumer: TransportConsumer())
-        other = Peer(kernel, pair.1)
-    }
-
-    deinit { transport.close() }
+    private let scope = ClientScope(valueLimit: 16384)
 
     func holds(
         _ condition: String, request: String = "GET / HTTP/1.1\r\nhost: a\r\n\r\n", source: String = "127.0.0.1",
@@ -43,11 +35,10 @@ private final class Judge {
             guard case .complete = unsafe RequestParser(limits: HTTPLimits()).parse(raw, into: message) else {
                 throw BadRequest()
             }
-            var facts = RuleFacts(
-                source: try #require(SocketAddress(numeric: source, port: 4000)), transport: transport,
-                worker: group.workers[0], request: message)
+            scope.client = try #require(SocketAddress(numeric: source, port: 4000))
+            scope.request = message
             defer { message.reset() }
-            return ConditionEvaluation(acls: section.acls).holds(rule, &facts)
+            return ConditionEvaluation(acls: section.acls).holds(rule, scope)
         }
     }
 
@@ -59,10 +50,8 @@ private func get(_ path: String, _ fields: String...) -> String {
 }
 
 @Suite("Conditions (manual, chapter 7)")
-struct RuleFactsTests {
-    private let judge: Judge
-
-    init() throws { judge = try Judge() }
+struct ConditionTests {
+    private let judge = Judge()
 
     @Test(
         "match methods of strings (section 7.1.3)",
