@@ -168,8 +168,10 @@ final class SimKqueue: SimFile {
         }
         for note in again { note.isQueued = true }
         ready = Array(list[position...]) + again
-        if found.isEmpty, let kernel, !notes.isEmpty, machine.inject(kernel.faults, .spuriousReadiness) {
-            let note = notes[machine.scheduler.random.below(notes.count)]
+        // Of those that wait for input: nothing reports a socket as writable that is not.
+        let readers = notes.filter { $0.filter == HOST_EVFILT_READ }
+        if found.isEmpty, let kernel, !readers.isEmpty, machine.inject(kernel.faults, .spuriousReadiness) {
+            let note = readers[machine.scheduler.random.below(readers.count)]
             found.append(
                 Found(number: UInt64(note.number), filter: note.filter, flags: 0, errors: 0, token: note.token))
         }
