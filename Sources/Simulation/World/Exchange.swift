@@ -115,6 +115,9 @@ final class Exchange {
     /// Asks for another protocol; the bytes of the bodies then flow as they are, both ways.
     var isUpgrade = false
 
+    /// A request behind it on the connection, sent before its own response, is the last: the client's end comes early.
+    var isFollowedByEnd = false
+
     // What has become of it.
     /// Times that a server has received the head, and the whole request.
     var headsSeen = 0
@@ -130,6 +133,14 @@ final class Exchange {
     /// Whether another request may be sent behind it without waiting for its response.
     var mayBeFollowed: Bool {
         clientFlaw == .none && !announcesClose && !isHTTP10 && !isUpgrade && !expectsContinue
+    }
+
+    /// Whether the client ends its side with it.
+    var endsEarly: Bool {
+        switch clientFlaw {
+        case .halfClose, .endEarly: return true
+        case .none, .abort, .stall, .leave: return false
+        }
     }
 
     /// Requests that may be sent again when nothing is known of the first time (RFC 9110 section 9.2.2).

@@ -89,7 +89,8 @@ final class HTTPServerPeer {
         let isBodiless = exchange.hasBodilessResponse
         if exchange.responseClosesConnection || (announces && !isBodiless) { return false }
         if flaw == .closeAfter { return false }
-        return !head.lists("close", in: "connection") && !exchange.isHTTP10
+        return exchange.isHTTP10
+            ? head.lists("keep-alive", in: "connection") : !head.lists("close", in: "connection")
     }
 
     private func readBody(_ exchange: Exchange, _ wire: Wire) -> Bool {

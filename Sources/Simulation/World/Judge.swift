@@ -41,6 +41,7 @@ extension ProxyWorld {
 
     /// A client that does not say, or hear, all of it.
     private func clientSpoils(_ exchange: Exchange) -> Bool {
+        if exchange.isFollowedByEnd && plan.abortsOnClose { return true }
         switch exchange.clientFlaw {
         case .none: return false
         case .halfClose: return plan.abortsOnClose

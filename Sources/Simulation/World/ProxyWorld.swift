@@ -181,8 +181,10 @@ final class ProxyWorld {
         }
         for client in clients { host.join(client) }
         if !isStopping {
-            // Longer than idle server connections are kept.
-            host.sleep(milliseconds: 15_000)
+            // Longer than idle server connections are kept, after the longest wait for a server whose client has left.
+            host.sleep(milliseconds: 25_000 + plan.longestTimeoutMilliseconds)
+        }
+        if !isStopping {
             checkRest(runtime)
             isStopping = true
             order(.drain)
