@@ -49,8 +49,7 @@ final class LifeStress {
             usleep(3000)
         }
         stop()
-        main.join()
-        check()
+        if main.ends(complaints, of: group) { check() }
     }
 
     /// Pauses and resumes for as long as the group lives. It is in the group's keeping at the end.

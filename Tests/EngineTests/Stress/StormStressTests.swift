@@ -75,6 +75,8 @@ final class ResetStorm {
     init(_ choice: PollerChoice) throws {
         rig = try StressGroup(choice, threads: 3)
         door = try Rig.listener(backlog: 512)
+        // Little room to send, so that echoes are left pending.
+        _ = Rig.kernel.setOption(door.fd, SOL_SOCKET, SO_SNDBUF, 8192)
         let worker = rig.group.workers[0]
         worker.insert(door.fd, StormDoor(echo, rig.complaints), kind: .listener, threads: .all(3))
         worker.want(door.fd, .read)
@@ -104,7 +106,7 @@ final class ResetStorm {
     private func call(_ act: StormAct, _ random: inout Random) {
         guard let caller = Caller(door.address) else { return rig.complaints.add("cannot connect") }
         calls.add()
-        let count = 1 + random.below(act == .largeHalfClose ? 600_000 : 20_000)
+        let count = 1 + random.below(act == .largeHalfClose ? 200_000 : 20_000)
         let mine = StressBytes.from(0, count)
         switch act {
         case .close: break

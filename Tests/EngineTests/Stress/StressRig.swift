@@ -126,8 +126,7 @@ final class StressGroup: @unchecked Sendable {
     /// Ends the threads, and states what holds of every group at its end.
     func finish() {
         group.stop()
-        main?.join()
-        main = nil
+        guard let main, main.ends(complaints, of: group) else { return }
         group.table.checkInvariants()
         for worker in group.workers where worker.activity.value(.pollerErrors) != 0 {
             complaints.add("the poller of \(worker.index) was refused")
@@ -137,6 +136,24 @@ final class StressGroup: @unchecked Sendable {
     /// The verdict.
     func expectNoComplaints() {
         #expect(complaints.all == [], "STRESS_SEED=\(StressPlan.seed), \(group.pollerName), \(threads) threads")
+    }
+}
+
+extension Parallel {
+    /// Joins the thread on which a group runs. One that does not end is a complaint, and keeps its group for good.
+    func ends(_ complaints: Complaints, of group: WorkerGroup) -> Bool {
+        let limit = Rig.kernel.monotonicNanoseconds() + StressPlan.hangNanoseconds
+        while !hasEnded {
+            if Rig.kernel.monotonicNanoseconds() > limit {
+                complaints.add("a thread does not end")
+                // SAFETY: retained for ever, on purpose.
+                _ = unsafe Unmanaged.passRetained(group)
+                return false
+            }
+            usleep(100)
+        }
+        join()
+        return true
     }
 }
 

@@ -219,7 +219,7 @@ final class TakeoverStress {
 
 extension StressTests {
     @Test(
-        "B4 B5 C5 C8 C9: descriptors that threads take from each other have one owner, and lose no byte",
+        "B4 C5 C8 C9: descriptors that threads take from each other have one owner, and lose no byte",
         arguments: StressPlan.pollers)
     func takeovers(choice: PollerChoice) throws {
         try TakeoverStress(choice).run()

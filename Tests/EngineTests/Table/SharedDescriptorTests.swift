@@ -225,6 +225,24 @@ struct SharedDescriptorTests {
         #expect(!slot.loadState(.sequential).isOpen)
     }
 
+    @Test("C2 C7: threads inside of each other's descriptors remove them without waiting, and each is closed once")
+    func crossedRemovals() throws {
+        let (other, _) = try Rig.datagram()
+        first.insert(other, self.handler(), kind: .shared, threads: .all(2))
+        let otherSlot = table.memory[other]
+        let closed = kernel.closed.value
+        #expect(table.enter(slot, first.bit))
+        #expect(table.enter(otherSlot, second.bit))
+        // Each call returns while the other thread still is where it was.
+        first.remove(other)
+        second.remove(fd)
+        #expect(kernel.closed.value == closed)
+        table.leave(fd, slot, first.bit, first)
+        table.leave(other, otherSlot, second.bit, second)
+        #expect(kernel.closed.value == closed + 2)
+        table.checkInvariants()
+    }
+
     @Test("C6: of two threads that leave, and of two that remove, one closes")
     func closedOnce() {
         let closed = kernel.closed.value

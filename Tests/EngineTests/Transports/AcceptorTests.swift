@@ -60,7 +60,7 @@ struct AcceptorTests {
         group.workers[0].remove(socket)
     }
 
-    @Test("without descriptors or memory the listener pauses, and goes on by itself", arguments: [EMFILE, ENOMEM])
+    @Test("E2: without descriptors or memory the listener pauses, and goes on by itself", arguments: [EMFILE, ENOMEM])
     func exhausted(code: Int32) {
         let collector = Collector()
         insert(collector)
