@@ -21,11 +21,16 @@ final class ErrorResponses: Sendable {
     private let responses: [Int: Response]
     private let fallback: Response
 
-    init(_ configured: [Int: ErrorResponse]) {
+    /// The standard pages, made once: a thousand proxies that change none of them share one table.
+    private static let standardResponses: [Int: Response] = {
         var table: [Int: Response] = [:]
-        for status in StandardResponses.statuses {
-            table[Int(status)] = ErrorResponses.standard(status)
-        }
+        for status in StandardResponses.statuses { table[Int(status)] = standard(status) }
+        return table
+    }()
+    private static let standardFallback = standard(500)
+
+    init(_ configured: [Int: ErrorResponse]) {
+        var table = ErrorResponses.standardResponses
         for (status, response) in configured {
             switch response {
             case .file(_, let bytes):
@@ -38,7 +43,7 @@ final class ErrorResponses: Sendable {
             }
         }
         responses = table
-        fallback = ErrorResponses.standard(500)
+        fallback = ErrorResponses.standardFallback
     }
 
     /// The response for a status.
