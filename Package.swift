@@ -21,7 +21,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
-        .target(name: "CPlatform"),
+        // The archive by its name: the program then needs no liburing where it runs.
+        .target(
+            name: "CPlatform", linkerSettings: [.linkedLibrary(":liburing.a", .when(platforms: [.linux]))]),
         .target(name: "Base", dependencies: ["CPlatform"], swiftSettings: strict),
         .target(name: "Buffers", dependencies: ["Base"], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["Base", "Buffers", "CPlatform"], swiftSettings: strict),

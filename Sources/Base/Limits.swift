@@ -34,6 +34,13 @@ public enum Limits {
     public static let starvedRetryMilliseconds = 10
     /// How long an `Acceptor` pauses when no descriptor or no memory was left.
     public static let exhaustedPauseMilliseconds = 100
+    /// Operations that a ring takes before it has to be entered, and completions that it holds.
+    public static let ringEntries = 1024
+    public static let ringCompletions = 4096
+    /// Blocks that each thread's ring keeps to receive into: a power of two, at most 32768.
+    public static let ringBuffers = 256
+    /// Accepts of one listener that one thread keeps armed.
+    public static let acceptsArmed = 16
     /// Pieces that one call sends.
     public static let vectorsPerSend = 16
 }

@@ -29,6 +29,8 @@ struct KeywordTableTests {
             #expect(
                 KnownKeywords.global.contains(keyword.name)
                     || [
+                        // Of this program alone.
+                        "nouring",
                         "gid", "uid", "user", "ulimit-n", "unix-bind", "unsetenv",
                         "zero-warning",
                     ].contains(keyword.name), "\(keyword.name)")

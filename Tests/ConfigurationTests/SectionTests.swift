@@ -178,6 +178,7 @@ struct GlobalTests {
                 noepoll
                 nokqueue
                 nopoll
+                nouring
                 tune.bufsize 32k
                 tune.http.maxhdr 50
                 tune.maxaccept -1
@@ -194,7 +195,7 @@ struct GlobalTests {
         #expect(global.group == "root" && global.hardStopAfterMilliseconds == 30_000 && global.localpeer == "me")
         #expect(global.masterWorker && global.nbthread == 4 && global.node == "n" && global.pidfile == "/run/x.pid")
         #expect(global.uid == 6 && global.ulimitN == 1_000 && global.user == "root" && global.zeroWarning)
-        #expect(global.maxconn == 2_000 && global.noEpoll && global.noKqueue && global.noPoll)
+        #expect(global.maxconn == 2_000 && global.noEpoll && global.noKqueue && global.noPoll && global.noUring)
         #expect(global.tuneBufsizeBytes == 32_768 && global.tuneHTTPMaxhdr == 50 && global.tuneMaxaccept == -1)
         #expect(global.tuneMaxpollevents == 100 && global.tuneMaxrewriteBytes == 1_024)
         #expect(global.statsTimeoutMilliseconds == 60_000 && global.statsMaxconn == 3)

@@ -11,7 +11,7 @@ struct DemoTests {
         #expect(plain.port == 8080 && plain.pollers == .all && !plain.printsConfiguration)
         let all = try DemoArguments(parsing: ["--port", "9000", "-de", "-dp", "-du", "--print-config"])
         #expect(all.port == 9000 && all.printsConfiguration)
-        #expect(all.pollers == PollerChoice.all.subtracting([.epoll, .poll]))
+        #expect(all.pollers == PollerChoice.all.subtracting([.epoll, .poll, .uring]))
     }
 
     @Test(
@@ -26,7 +26,9 @@ struct DemoTests {
         let text = DemoConfiguration(port: 9000, originPorts: [1, 2], threads: 3, pollers: [.poll]).text
         let lines = text.split(separator: "\n").map { String($0.drop { $0 == " " }) }
         #expect(lines.contains("nbthread 3"))
-        #expect(lines.contains("noepoll") && lines.contains("nokqueue") && !lines.contains("nopoll"))
+        #expect(
+            lines.contains("noepoll") && lines.contains("nokqueue") && lines.contains("nouring")
+                && !lines.contains("nopoll"))
         #expect(lines.contains("bind 127.0.0.1:9000"))
         #expect(
             lines.filter { $0.hasPrefix("server ") } == ["server origin1 127.0.0.1:1", "server origin2 127.0.0.1:2"])

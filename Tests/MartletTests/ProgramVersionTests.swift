@@ -44,7 +44,8 @@ struct ProgramVersionTests {
         let all = ProgramVersion.pollers(allowed: .all, kernel: HostKernel())
         #expect(all.contains("      epoll : pref=300,  test result OK\n"))
         #expect(all.hasSuffix("will use epoll."))
-        let without = ProgramVersion.pollers(allowed: PollerChoice.all.subtracting(.epoll), kernel: HostKernel())
+        let without = ProgramVersion.pollers(
+            allowed: PollerChoice.all.subtracting([.epoll, .uring]), kernel: HostKernel())
         #expect(without.contains("      epoll : disabled,  test result OK\n"))
         #expect(without.hasSuffix("will use poll."))
         #expect(ProgramVersion.pollers(allowed: [], kernel: HostKernel()).hasSuffix("none can be used."))

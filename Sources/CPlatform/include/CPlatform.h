@@ -36,5 +36,6 @@
 #include "HostCalls.h"
 #include "ProcessorCount.h"
 #include "KqueueShim.h"
+#include "RingCalls.h"
 
 #endif

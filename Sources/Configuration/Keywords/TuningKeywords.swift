@@ -36,6 +36,7 @@ enum TuningKeywords {
         },
         flag("noepoll", "Does not use epoll") { $0.noEpoll = true },
         flag("nokqueue", "Does not use kqueue") { $0.noKqueue = true },
+        flag("nouring", "Does not use io_uring") { $0.noUring = true },
         flag("nopoll", "Does not use poll") { $0.noPoll = true },
         size("tune.bufsize", 1_024...(1 << 28), "Size of a buffer") { $0.tuneBufsizeBytes = $1 },
         number("tune.http.maxhdr", 1...32_767, "Fields of a message") { $0.tuneHTTPMaxhdr = $1 },

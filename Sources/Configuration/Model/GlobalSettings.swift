@@ -41,6 +41,7 @@ public struct GlobalSettings: Sendable {
     // Pollers
     public var noEpoll = false
     public var noKqueue = false
+    public var noUring = false
     public var noPoll = false
 
     // Tuning; nil: the program's own default

@@ -213,6 +213,16 @@ open class HostKernel: Kernel, @unchecked Sendable {
         unsafe host_select(count, read, write, timeout)
     }
 
+    open override var offersRings: Bool {
+        #if os(Linux)
+            true
+        #else
+            false
+        #endif
+    }
+
+    open override func makeRing(_ size: RingSize) throws(SystemError) -> Ring { try HostRing(size) }
+
     // MARK: Files
 
     open override func open(_ path: String, _ flags: Int32, _ mode: UInt32) -> Int32 {

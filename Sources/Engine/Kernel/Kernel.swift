@@ -158,6 +158,12 @@ open class Kernel: @unchecked Sendable {
         _ count: Int32, _ read: UnsafeMutablePointer<UInt64>, _ write: UnsafeMutablePointer<UInt64>, _ timeout: Int32
     ) -> Int32 { -ENOSYS }
 
+    /// Whether this system has rings at all, whatever they can do.
+    open var offersRings: Bool { false }
+
+    /// A ring of operations that the kernel completes (io_uring). Throws ENOSYS where there is none.
+    open func makeRing(_ size: RingSize) throws(SystemError) -> Ring { throw SystemError(code: ENOSYS) }
+
     // MARK: Files
 
     /// Opens a file, closed on exec.

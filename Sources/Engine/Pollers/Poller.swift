@@ -16,6 +16,14 @@ import Glibc
 //               registration carried (poll and select: the generation that they noted when they copied the set).
 //   close       gives back what the kernel holds for it.
 //
+// A poller that `keepsFiles` (io_uring) holds the open file of what it watches, and is told of removals on its own
+// thread only:
+//
+//   withdraw    ends whatever is armed for a shared descriptor that was revoked, and calls `FDTable.withdrawn` when
+//               nothing is: at once, or in a later turn. The number is closed when every thread has done so.
+//   retire      ends whatever is armed for shared descriptors, when the thread stops.
+//   forget      (of a token) cancels the poll of a local descriptor that is another thread's by now, or nobody's.
+//
 // A local descriptor (`registersOnce` pollers) is registered once, edge-triggered, in both directions; a listener
 // level-triggered so that one event wakes one thread; any other shared one level-triggered while it is active. A
 // shared descriptor stays registered while it is ready: the kernel repeats what is left, and accepting costs no
@@ -30,6 +38,11 @@ class Poller {
 
     func update(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {}
     func forget(_ fd: Int32, _ slot: FDSlot) {}
+    /// What is watched is kept open by it, and its own thread alone can let go.
+    var keepsFiles: Bool { false }
+    func forget(_ token: FDToken) {}
+    func withdraw(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {}
+    func retire(_ worker: Worker) {}
     func wait(_ timeoutMilliseconds: Int32, _ worker: Worker) -> Int { 0 }
     func dispatch(_ count: Int, _ worker: Worker) {}
     func close() {}

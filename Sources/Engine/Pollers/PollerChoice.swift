@@ -18,8 +18,10 @@ public struct PollerChoice: OptionSet, Sendable, Hashable {
     public static let poll = PollerChoice(rawValue: 4)
     /// `select(2)`, for numbers below 1024.
     public static let select = PollerChoice(rawValue: 8)
+    /// `io_uring(7)` of Linux.
+    public static let uring = PollerChoice(rawValue: 16)
     /// Whatever the system has; the best of them is taken.
-    public static let all: PollerChoice = [.epoll, .kqueue, .poll, .select]
+    public static let all: PollerChoice = [.uring, .epoll, .kqueue, .poll, .select]
 }
 
 /// One poller as `-vv` lists it.
@@ -32,6 +34,8 @@ public struct PollerReport: Sendable, Hashable {
     public let isAllowed: Bool
     /// The result of its test on this system.
     public let works: Bool
+    /// What of it failed here, and how; nil when it works, or the poller does not say.
+    public let reason: String?
 }
 
 /// A kind of poller that this build knows.
@@ -40,15 +44,19 @@ struct PollerKind: Sendable {
     let preference: Int
     let choice: PollerChoice
     let isProcessWide: Bool
+    /// See `Poller.keepsFiles`.
+    var keepsFiles = false
     /// Whether the system offers it at all; what it does not offer is not listed.
     let isOffered: @Sendable (Kernel) -> Bool
     /// Whether it works here, for tables of `capacity` numbers; tried once, at start.
     let test: @Sendable (Kernel, _ capacity: Int) -> Bool
     /// One instance for each thread.
     let make: @Sendable (Kernel, _ plan: PollerPlan) throws(SystemError) -> [Poller]
+    /// What made the test fail, in words, if that can be said.
+    var whyNot: @Sendable (Kernel) -> String? = { _ in nil }
 
     /// All kinds, by descending preference; of two equal ones the first is preferred.
-    static let all: [PollerKind] = [.epoll, .kqueue, .poll, .select]
+    static let all: [PollerKind] = [.epoll, .kqueue, .uring, .poll, .select]
 
     static let epoll = PollerKind(
         name: "epoll", preference: 300, choice: .epoll, isProcessWide: false,
@@ -81,9 +89,10 @@ extension PollerChoice {
     public static func reports(allowed: PollerChoice, kernel: Kernel) -> [PollerReport] {
         let capacity = WorkerGroup.capacity(of: WorkerGroup.Options(), kernel)
         return PollerKind.all.filter { $0.isOffered(kernel) }.map {
-            PollerReport(
-                name: $0.name, preference: $0.preference, isAllowed: allowed.contains($0.choice),
-                works: $0.test(kernel, capacity))
+            let works = $0.test(kernel, capacity)
+            return PollerReport(
+                name: $0.name, preference: $0.preference, isAllowed: allowed.contains($0.choice), works: works,
+                reason: works ? nil : $0.whyNot(kernel))
         }
     }
 }

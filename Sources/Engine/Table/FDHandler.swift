@@ -1,3 +1,5 @@
+import Base
+
 /// What is known of a descriptor: its directions that are ready, and what the kernel said of its end.
 @frozen
 public struct FDEvents: OptionSet, Hashable, Sendable {
@@ -42,4 +44,16 @@ open class FDHandler {
     ///
     /// A shared descriptor's handler may run on several threads at once.
     open func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {}
+
+    /// How many connections a listener would take now, on this thread. Below 0: it accepts by itself, in `ready`.
+    /// Otherwise, where the poller can, the kernel is asked to accept as many and `acceptCompleted` is called instead; at 0
+    /// nothing is armed until the descriptor is wanted again.
+    open func acceptCredit(on worker: Worker) -> Int { -1 }
+
+    /// A connection that the kernel has accepted for the listener, now the handler's; or -errno. It may come, for what
+    /// was armed before, when the listener has been stopped meanwhile, on several threads at once.
+    open func acceptCompleted(_ result: Int32, from peer: SocketAddress, on worker: Worker) {}
+
+    /// An operation on a local descriptor has completed.
+    func completed(_ completion: RingCompletion, _ poller: UringPoller, on worker: Worker) {}
 }

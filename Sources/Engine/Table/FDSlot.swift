@@ -55,6 +55,8 @@ public struct FDState: Equatable, Sendable {
     /// The number is to be closed with the slot.
     @usableFromInline static let closesNumber: UInt64 = 1 << 10
     @usableFromInline static let listener: UInt64 = 1 << 11
+    /// Revoked, and left by all: closed when every ring that has something armed for it has let go.
+    @usableFromInline static let withdrawing: UInt64 = 1 << 12
 
     @usableFromInline static let active: UInt64 = 3
     @usableFromInline static let ready: UInt64 = 12

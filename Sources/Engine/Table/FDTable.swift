@@ -1,6 +1,28 @@
 import Base
 import CPlatform
 
+/// Asks a thread to cancel what its ring has armed for a descriptor that was revoked.
+private final class Withdrawal: Message {
+    private let fd: Int32
+
+    init(_ fd: Int32) {
+        self.fd = fd
+    }
+
+    override func deliver(on worker: Worker) { worker.poller.withdraw(fd, worker.memory[fd], worker) }
+}
+
+/// Asks a thread to cancel its poll of a local descriptor that is not its own any more.
+private final class PollWithdrawal: Message {
+    private let token: FDToken
+
+    init(_ token: FDToken) {
+        self.token = token
+    }
+
+    override func deliver(on worker: Worker) { worker.poller.forget(token) }
+}
+
 /// The descriptors of a worker group: one slot per number, and the lists and masks that its threads share.
 ///
 /// What one thread does alone stands in `Worker`; here is what threads do with each other: entering and leaving a
@@ -13,6 +35,8 @@ public final class FDTable: @unchecked Sendable {
     let threads: Int
     /// One poller serves the process: an update taken by one thread is taken for all.
     let isProcessWide: Bool
+    /// Pollers keep open what they watch, and only their own threads let go.
+    let keepsFiles: Bool
 
     private let block: CellBlock
     /// Shared descriptors with updates that not every thread has taken.
@@ -43,12 +67,13 @@ public final class FDTable: @unchecked Sendable {
         static let perThread = 5
     }
 
-    init?(capacity: Int, threads: Int, kernel: Kernel, isProcessWide: Bool) {
+    init?(capacity: Int, threads: Int, kernel: Kernel, isProcessWide: Bool, keepsFiles: Bool = false) {
         guard let memory = FDMemory(capacity: capacity) else { return nil }
         self.memory = memory
         self.kernel = kernel
         self.threads = threads
         self.isProcessWide = isProcessWide
+        self.keepsFiles = keepsFiles
         let block = CellBlock(lines: Line.perThread + 3 * threads)
         self.block = block
         updateList = FDList(memory, .update, head: block, line: Line.updates)
@@ -82,11 +107,12 @@ public final class FDTable: @unchecked Sendable {
 
     /// Lets go of every handler and of the pollers; descriptors stay open. No thread runs any more.
     func abandon() {
+        // The pollers first: what a ring still sends is the handlers' memory.
+        for poller in pollers { poller.close() }
+        for waker in wakers { waker.close() }
         for number in 0..<Int32(clamping: highestUsed) {
             FDTable.releaseHandler(memory[number].handler.exchange(0, .acquireRelease))
         }
-        for waker in wakers { waker.close() }
-        for poller in pollers { poller.close() }
         wakers = []
         pollers = []
     }
@@ -137,7 +163,13 @@ public final class FDTable: @unchecked Sendable {
         guard state.has(FDState.closing) else { return }
         updateList.remove(fd)
         readyList.remove(fd)
-        forgetInPollers(fd, slot)
+        if keepsFiles && startWithdrawal(fd, slot, worker) { return }
+        forgetInPollers(fd, slot, worker)
+        release(fd, slot, state, worker)
+    }
+
+    /// The last step of closing: the slot is free for the next descriptor of the number.
+    private func release(_ fd: Int32, _ slot: FDSlot, _ state: FDState, _ worker: Worker) {
         slot.updateMask.store(0, .sequential)
         let handler = slot.handler.exchange(0, .acquireRelease)
         slot.state.store(FDTable.freed(state), .sequential)
@@ -153,7 +185,7 @@ public final class FDTable: @unchecked Sendable {
 
     /// Removes the registration from every poller that has it, before the number is closed: the open file may live on
     /// in another process.
-    func forgetInPollers(_ fd: Int32, _ slot: FDSlot) {
+    func forgetInPollers(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {
         let polled = ThreadSet(bits: slot.polledRead.load(.sequential) | slot.polledWrite.load(.sequential))
         slot.polledRead.store(0, .sequential)
         slot.polledWrite.store(0, .sequential)
@@ -161,7 +193,55 @@ public final class FDTable: @unchecked Sendable {
             if !polled.isEmpty { pollers.first?.forget(fd, slot) }
             return
         }
-        for thread in polled where thread < pollers.count { pollers[thread].forget(fd, slot) }
+        for thread in polled where thread < pollers.count {
+            if keepsFiles && thread != worker.index {
+                let token = FDToken(fd: fd, generation: slot.loadState(.sequential).generation)
+                send(PollWithdrawal(token), to: thread, from: worker)
+            } else {
+                pollers[thread].forget(fd, slot)
+            }
+        }
+    }
+
+    // MARK: Closing what rings have armed
+
+    /// Asks every thread whose ring has something armed for a revoked descriptor to let go. Returns whether any has.
+    private func startWithdrawal(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) -> Bool {
+        let polled = slot.polledRead.load(.sequential) | slot.polledWrite.load(.sequential)
+        let owing = polled & live.load(.sequential)
+        if owing == 0 { return false }
+        slot.state.fetchOr(FDState.withdrawing, .sequential)
+        // Nobody posts updates for a revoked slot: its mask says who has not let go yet.
+        slot.updateMask.store(owing, .sequential)
+        for thread in ThreadSet(bits: owing) where thread < threads && thread != worker.index {
+            send(Withdrawal(fd), to: thread, from: worker)
+        }
+        // A thread that has stopped meanwhile may have looked before it was asked: it lets go of everything anyway.
+        let stopped = owing & ~live.load(.sequential)
+        if stopped & ~worker.bit != 0 { letGo(fd, slot, stopped & ~worker.bit, worker) }
+        if owing & worker.bit != 0 { pollers[worker.index].withdraw(fd, slot, worker) }
+        return true
+    }
+
+    /// A thread's ring has nothing armed any more for a revoked descriptor. The last one closes.
+    func withdrawn(_ fd: Int32, _ slot: FDSlot, _ worker: Worker) {
+        slot.polledRead.fetchAnd(~worker.bit, .sequential)
+        slot.polledWrite.fetchAnd(~worker.bit, .sequential)
+        letGo(fd, slot, worker.bit, worker)
+    }
+
+    private func letGo(_ fd: Int32, _ slot: FDSlot, _ threads: UInt64, _ worker: Worker) {
+        let state = slot.loadState(.sequential)
+        guard state.has(FDState.withdrawing) else { return }
+        let before = slot.updateMask.fetchAnd(~threads, .sequential)
+        if before & threads != 0 && before & ~threads == 0 { release(fd, slot, state, worker) }
+    }
+
+    /// Sends a message to a thread of the group, and ends its sleep.
+    private func send(_ message: Message, to thread: Int, from worker: Worker) {
+        worker.group.workers[thread].mailbox.put(message)
+        worker.activity.add(.messagesSent)
+        ring(thread, worker)
     }
 
     static func releaseHandler(_ number: UInt64) {
@@ -190,6 +270,10 @@ public final class FDTable: @unchecked Sendable {
         // Nobody owes it any more: who did has stopped, or found it linked before and took it. Nobody else unlinks it.
         if slot.updateMask.load(.sequential) == 0 { _ = settle(fd, slot, worker) }
         if added && owners & worker.bit == 0 { wakeOne(of: owners, worker) }
+        // What a ring has armed goes on accepting: who has to cancel does not sleep.
+        if keepsFiles && !added {
+            for thread in ThreadSet(bits: watchers & ~worker.bit) where thread < threads { ring(thread, worker) }
+        }
     }
 
     /// Unlinks a descriptor that no thread owes an update; links it again if somebody re-armed it meanwhile. Returns
@@ -295,6 +379,7 @@ public final class FDTable: @unchecked Sendable {
             clean = takeUpdates(worker)
             rounds += 1
         }
+        if keepsFiles { pollers[worker.index].retire(worker) }
     }
 
     /// Traps unless the lists and masks agree. Only while no thread runs.
@@ -311,7 +396,7 @@ public final class FDTable: @unchecked Sendable {
             if !state.isOpen {
                 precondition(slot.threadMask.load(.sequential) == 0 && slot.handler.load(.sequential) == 0)
                 precondition(!updateList.holds(number) && !readyList.holds(number), "a free slot is in no list")
-            } else if !state.isLocal && slot.updateMask.load(.sequential) != 0 {
+            } else if !state.isLocal && !state.has(FDState.withdrawing) && slot.updateMask.load(.sequential) != 0 {
                 precondition(updateList.holds(number), "a descriptor with updates to take is in the list")
             }
         }

@@ -107,7 +107,7 @@ extension Worker {
         activity.add(.takeovers)
         let state = slot.loadState(.acquire)
         // The earlier owner's poller may be told from here; its own thread must not go on polling what is not its.
-        table.forgetInPollers(offer.fd, slot)
+        table.forgetInPollers(offer.fd, slot, self)
         let old = slot.handler.load(.relaxed)
         slot.handler.store(Worker.number(of: handler), .relaxed)
         slot.threadMask.store(bit, .relaxed)

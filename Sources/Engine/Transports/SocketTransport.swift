@@ -1,5 +1,6 @@
 import Base
 import Buffers
+import CPlatform
 import Glibc
 
 /// A transport over a socket that a readiness poller watches.

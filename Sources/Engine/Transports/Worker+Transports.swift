@@ -6,7 +6,8 @@ import Glibc
 extension Worker {
     /// Takes over an accepted, or otherwise connected, non-blocking socket.
     public func makeTransport(accepted fd: Int32, consumer: TransportConsumer? = nil) -> Transport {
-        SocketTransport(accepted: fd, worker: self, consumer: consumer)
+        if let uring { return RingTransport(accepted: fd, poller: uring, worker: self, consumer: consumer) }
+        return SocketTransport(accepted: fd, worker: self, consumer: consumer)
     }
 
     /// Starts to connect a non-blocking socket, which becomes the transport's. `transportConnected`, or a failure,
@@ -14,6 +15,9 @@ extension Worker {
     public func connect(
         _ fd: Int32, to address: SocketAddress, consumer: TransportConsumer
     ) throws(SystemError) -> Transport {
+        if let uring {
+            return RingTransport(connecting: fd, to: address, poller: uring, worker: self, consumer: consumer)
+        }
         let result = kernel.connect(fd, address)
         if result < 0 && result != -EINPROGRESS { throw SystemError(code: -result) }
         return SocketTransport(connecting: fd, worker: self, consumer: consumer)

@@ -18,8 +18,9 @@ public final class Activity: Sendable {
         /// Descriptors put in and taken out; taken out that somebody else had taken out already; taken from another
         /// thread; lost to another thread; offered and taken back.
         case inserted, removed, removedLate, takeovers, takeoversLost, reclaimed
-        /// Connections accepted; accepts that found nothing; tasks run; timers fired; messages.
-        case accepts, acceptsEmpty, tasksRun, timersFired, messagesSent, messagesReceived
+        /// Connections accepted; accepts that found nothing; receives that found no block; tasks run; timers fired;
+        /// messages.
+        case accepts, acceptsEmpty, starved, tasksRun, timersFired, messagesSent, messagesReceived
 
         /// The name in print.
         public var name: String {
@@ -51,6 +52,7 @@ public final class Activity: Sendable {
             case .reclaimed: "reclaimed"
             case .accepts: "accepts"
             case .acceptsEmpty: "nothing_to_accept"
+            case .starved: "starved"
             case .tasksRun: "tasks_run"
             case .timersFired: "timers_fired"
             case .messagesSent: "messages_sent"

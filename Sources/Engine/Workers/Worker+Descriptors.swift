@@ -216,7 +216,7 @@ extension Worker {
         if table.localReady[index].remove(fd) { localReadyCount &-= 1 }
         // Closing a stream that is in no other process removes it from epoll and kqueue; what they may still report of
         // it carries a dead generation. Sets of numbers must forget it.
-        if !close || !registersOnce { table.forgetInPollers(fd, slot) }
+        if !close || !registersOnce || table.keepsFiles { table.forgetInPollers(fd, slot, self) }
         slot.polledRead.store(0, .relaxed)
         slot.polledWrite.store(0, .relaxed)
         slot.updateMask.store(0, .relaxed)

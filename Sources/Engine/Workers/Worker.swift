@@ -29,6 +29,8 @@ public final class Worker: @unchecked Sendable {
     public var pollerRegistersOnce: Bool { registersOnce }
 
     let poller: Poller
+    /// The poller, if it completes operations.
+    let uring: UringPoller?
     let waker: Waker
     let alarm: Alarm
     let mailbox: Mailbox
@@ -57,6 +59,7 @@ public final class Worker: @unchecked Sendable {
         self.group = group
         self.table = table
         self.poller = poller
+        uring = poller as? UringPoller
         self.waker = waker
         kernel = table.kernel
         bit = ThreadSet.single(index).bits

@@ -32,6 +32,8 @@ public final class WorkerGroup: @unchecked Sendable {
     public let table: FDTable
     /// The name of the poller in use.
     public let pollerName: String
+    /// Pollers that are preferred to the one in use and allowed, and why they are not used: a line each for the log.
+    public let pollerRefusals: [String]
     /// One for each thread, by its index. Each is used on its own thread only, once the threads run.
     public private(set) var workers: [Worker] = []
 
@@ -46,13 +48,17 @@ public final class WorkerGroup: @unchecked Sendable {
     public init(_ options: Options, kernel: Kernel) throws(SystemError) {
         guard (1...Limits.threads).contains(options.threads) else { throw SystemError(code: EINVAL) }
         let capacity = WorkerGroup.capacity(of: options, kernel)
-        let usable = PollerKind.all.first {
-            options.pollers.contains($0.choice) && $0.isOffered(kernel) && $0.test(kernel, capacity)
-        }
-        guard let kind = usable else { throw SystemError(code: ENOSYS) }
+        let plan = PollerPlan(threads: options.threads, maxEvents: options.maxPollEvents, capacity: capacity)
+        let (kind, pollers, refusals) = try WorkerGroup.choose(options.pollers, plan, kernel)
         let made = FDTable(
-            capacity: capacity, threads: options.threads, kernel: kernel, isProcessWide: kind.isProcessWide)
-        guard let table = made else { throw SystemError(code: ENOMEM) }
+            capacity: capacity, threads: options.threads, kernel: kernel, isProcessWide: kind.isProcessWide,
+            keepsFiles: kind.keepsFiles)
+        guard let table = made else {
+            for poller in pollers { poller.close() }
+            throw SystemError(code: ENOMEM)
+        }
+        pollerRefusals = refusals
+        table.pollers = pollers
         // A number beyond the table is to be the system's error, not ours.
         if kernel.descriptorLimit(hard: false) > UInt64(capacity) {
             _ = kernel.setDescriptorLimit(soft: UInt64(capacity), hard: kernel.descriptorLimit(hard: true))
@@ -62,9 +68,7 @@ public final class WorkerGroup: @unchecked Sendable {
         self.table = table
         pollerName = kind.name
         stopping = block.cell(line: 0)
-        let plan = PollerPlan(threads: options.threads, maxEvents: options.maxPollEvents, capacity: capacity)
         do {
-            table.pollers = try kind.make(kernel, plan)
             for poller in table.pollers { table.wakers.append(try poller.makeWaker(kernel)) }
         } catch {
             table.abandon()
@@ -76,6 +80,28 @@ public final class WorkerGroup: @unchecked Sendable {
                     index: index, group: self, table: table, poller: table.pollers[index],
                     waker: table.wakers[index], blockSizeBytes: options.blockSizeBytes))
         }
+    }
+
+    /// The most preferred poller that is allowed and works, made for the threads; and what spoke against better ones.
+    private static func choose(
+        _ allowed: PollerChoice, _ plan: PollerPlan, _ kernel: Kernel
+    ) throws(SystemError) -> (PollerKind, [Poller], refusals: [String]) {
+        var refusals: [String] = []
+        var failure = SystemError(code: ENOSYS)
+        for kind in PollerKind.all where allowed.contains(kind.choice) && kind.isOffered(kernel) {
+            guard kind.test(kernel, plan.capacity) else {
+                refusals.append("\(kind.name) is not used: " + (kind.whyNot(kernel) ?? "it does not work here"))
+                continue
+            }
+            do {
+                return (kind, try kind.make(kernel, plan), refusals)
+            } catch {
+                // One that works for one thread may be too much for all: the next one may do.
+                failure = error
+                refusals.append("\(kind.name) is not used: \(error.name) (\(error))")
+            }
+        }
+        throw failure
     }
 
     /// Numbers that a table has to cover.

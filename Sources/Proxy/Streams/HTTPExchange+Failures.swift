@@ -160,7 +160,10 @@ extension HTTPExchange {
             respond(504, .serverTimeout, .headers)
         case .responseBody: cutOff(.serverTimeout)
         case .tunnel: abort(.serverTimeout, .data)
-        case .finishing: if requestBody.isDone { arm() } else { stopUpload() }
+        case .finishing:
+            keepsServer = false
+            if requestBody.isDone { settle() } else { stopUpload() }
+            if state != .spare { arm() }
         case .requestHead, .server: arm()
         case .spare: break
         }
@@ -200,7 +203,12 @@ extension HTTPExchange {
         case .tunnel: abort(.server, .data)
         case .finishing:
             keepsServer = false
-            if !requestBody.isDone { stopUpload() } else { dropConnection() }
+            if !requestBody.isDone {
+                stopUpload()
+            } else {
+                dropConnection()
+                settle()
+            }
         case .requestHead, .server, .spare: break
         }
     }

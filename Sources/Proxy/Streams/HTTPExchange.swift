@@ -175,7 +175,20 @@ final class HTTPExchange: ProxiedStream {
     func settle() {
         guard state == .finishing, client.transport.queuedByteCount == 0 else { return }
         if !requestBody.isDone && keepsClient && connection != nil { return }
+        if isUploadLeft { return }
         complete()
+    }
+
+    /// Whether the last bytes of the request are still on their way, to a server whose connection goes on.
+    private var isUploadLeft: Bool {
+        guard keepsServer, requestBody.isDone, !serverEnded, let transport = connection?.transport,
+            transport.queuedByteCount > 0
+        else { return false }
+        if serverDeadline == .never {
+            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+            arm()
+        }
+        return true
     }
 
     /// Ends an exchange that went as it should, or whose error response has been sent.

@@ -115,6 +115,7 @@ struct Arguments: Equatable, Sendable {
         case .withoutKqueue: pollers.remove(.kqueue)
         case .withoutPoll: pollers.remove(.poll)
         case .withoutSelect: pollers.remove(.select)
+        case .withoutUring: pollers.remove(.uring)
         case .withoutReusePort: sharesPorts = false
         case .resolutionMayFail: resolutionMayFail = true
         case .finish: finishPids.append(try pid(option, value))

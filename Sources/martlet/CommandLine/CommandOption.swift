@@ -5,7 +5,7 @@ struct CommandOption: Sendable {
         case memoryLimit, maxconn, defaultMaxconn, pidfile, localPeer
         case masterWorker, masterWorkerNotify, masterCLI
         case zeroWarning, diagnostics, keywords, loadedObjects
-        case withoutEpoll, withoutKqueue, withoutPoll, withoutSelect
+        case withoutEpoll, withoutKqueue, withoutPoll, withoutSelect, withoutUring
         case withoutReusePort, resolutionMayFail
         case finish, terminate, takeOver, help
         /// Accepted and without effect, for the reason that its line of documentation gives.
@@ -64,7 +64,7 @@ struct CommandOption: Sendable {
         .init("-dk", .withoutKqueue, "do not use the kqueue poller"),
         .init("-dp", .withoutPoll, "do not use the poll poller"),
         .init("-ds", .withoutSelect, "do not use the select poller"),
-        .init("-du", .without, "no effect: io_uring is not used"),
+        .init("-du", .withoutUring, "do not use the io_uring poller"),
         .init("-dr", .resolutionMayFail, "a server whose name does not resolve at start is no error"),
         .init("-dR", .withoutReusePort, "do not share addresses with other processes (SO_REUSEPORT)"),
         .init("-dW", .zeroWarning, "refuse to start when there are warnings"),

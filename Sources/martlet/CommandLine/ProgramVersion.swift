@@ -75,7 +75,8 @@ enum ProgramVersion {
         for report in reports {
             let padding = String(repeating: " ", count: max(0, 11 - report.name.utf8.count))
             let state = report.isAllowed ? "pref=\(report.preference), " : "disabled, "
-            text += "\(padding)\(report.name) : \(state) test result \(report.works ? "OK" : "FAILED")\n"
+            let reason = report.reason.map { " (\($0))" } ?? ""
+            text += "\(padding)\(report.name) : \(state) test result \(report.works ? "OK" : "FAILED")\(reason)\n"
             guard report.isAllowed, report.works else { continue }
             usable += 1
             chosen = chosen ?? report.name

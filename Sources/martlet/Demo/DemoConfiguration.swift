@@ -19,6 +19,7 @@ struct DemoConfiguration: Equatable, Sendable {
         if !pollers.contains(.epoll) { text += "    noepoll\n" }
         if !pollers.contains(.kqueue) { text += "    nokqueue\n" }
         if !pollers.contains(.poll) { text += "    nopoll\n" }
+        if !pollers.contains(.uring) { text += "    nouring\n" }
         text += """
 
             defaults
@@ -67,7 +68,7 @@ struct DemoArguments: Equatable, Sendable {
             case "-dp": pollers.remove(.poll)
             case "-ds": pollers.remove(.select)
             // There is no io_uring to leave out.
-            case "-du": break
+            case "-du": pollers.remove(.uring)
             default: throw Arguments.Mistake(message: "unknown argument '\(argument)' of demo")
             }
         }

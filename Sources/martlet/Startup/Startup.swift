@@ -147,6 +147,7 @@ final class Startup {
         if global.noEpoll { allowed.remove(.epoll) }
         if global.noKqueue { allowed.remove(.kqueue) }
         if global.noPoll { allowed.remove(.poll) }
+        if global.noUring { allowed.remove(.uring) }
         return allowed
     }
 }

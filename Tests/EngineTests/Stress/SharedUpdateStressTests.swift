@@ -209,7 +209,7 @@ final class SharedUpdateStress {
 struct SharedUpdateStressTests {
     @Test(
         "A1 A4 A8 A9 B1 D7: shared descriptors toggled by every thread lose no update",
-        arguments: [PollerChoice.epoll, .kqueue, .poll, .select])
+        arguments: Rig.pollers.map(\.choice))
     func toggling(choice: PollerChoice) throws {
         let stress = try SharedUpdateStress(choice, threads: 4)
         // One takes some twenty milliseconds.

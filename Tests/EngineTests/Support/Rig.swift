@@ -53,9 +53,15 @@ enum Rig {
     static let kernel = HostKernel(kqueueEmulation: true)
 
     /// The pollers, each by its flag and its name.
-    static let pollers: [(choice: PollerChoice, name: String)] = [
-        (.epoll, "epoll"), (.kqueue, "kqueue"), (.poll, "poll"), (.select, "select"),
-    ]
+    static let pollers: [(choice: PollerChoice, name: String)] =
+        [(.epoll, "epoll"), (.kqueue, "kqueue"), (.poll, "poll"), (.select, "select")]
+        + (hasRings ? [(.uring, "io_uring")] : [])
+
+    /// Those with a set for each thread.
+    static let ownSets: [PollerChoice] = pollers.map(\.choice).filter { $0 != .poll && $0 != .select }
+
+    /// Whether this kernel has what the io_uring poller needs.
+    static let hasRings = (try? UringProbe.run(kernel)) != nil
 
     static func group(_ choice: PollerChoice = .epoll, threads: Int = 1) throws -> WorkerGroup {
         var options = WorkerGroup.Options()
@@ -107,6 +113,15 @@ enum Rig {
         // SAFETY: the array is valid during the call.
         let result = unsafe bytes.withUnsafeMutableBytes { unsafe kernel.read(fd, $0.baseAddress!, count) }
         return (result, String(decoding: bytes.prefix(max(0, result)), as: UTF8.self))
+    }
+
+    /// A wait that goes on when it is interrupted: by what the end of another test's ring still does on this thread.
+    static func wait(_ poller: Poller, _ milliseconds: Int32, _ worker: Worker) -> Int {
+        for _ in 0..<100 {
+            let found = poller.wait(milliseconds, worker)
+            if found != -Int(EINTR) { return found }
+        }
+        return -Int(EINTR)
     }
 
     /// Turns one worker's loop until the condition holds, at most ten seconds.

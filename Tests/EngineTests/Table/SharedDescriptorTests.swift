@@ -303,7 +303,7 @@ struct SharedDescriptorTests {
         var byte: UInt8 = 1
         // SAFETY: one byte of a local.
         _ = unsafe Rig.kernel.sendto(sender, &byte, 1, address)
-        #expect(table.pollers[0].wait(20, first) == 0)
+        #expect(Rig.wait(table.pollers[0], 20, first) == 0)
         #expect(table.pollers[1].wait(0, second) == 0)
         _ = Rig.kernel.close(copy)
         _ = Rig.kernel.close(sender)

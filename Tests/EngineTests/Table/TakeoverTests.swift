@@ -59,7 +59,7 @@ struct TakeoverTests {
         #expect(taker.take(offer, reader(theirs)))
         taker.turnOnce()
         Rig.write(far, "x")
-        #expect(group.table.pollers[0].wait(10, owner) == 0)
+        #expect(Rig.wait(group.table.pollers[0], 10, owner) == 0)
         finish(taker)
     }
 

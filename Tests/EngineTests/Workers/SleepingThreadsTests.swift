@@ -116,7 +116,7 @@ struct SleepingThreadsTests {
         group.workers[0].remove(fd)
     }
 
-    @Test("one connection while all threads sleep wakes one thread, or few", arguments: [PollerChoice.epoll, .kqueue])
+    @Test("one connection while all threads sleep wakes one thread, or few", arguments: Rig.ownSets)
     func exclusive(_ choice: PollerChoice) throws {
         let group = try Rig.group(choice, threads: 4)
         let (fd, address) = try Rig.listener()

@@ -100,7 +100,7 @@ struct WorkerGroupTests {
         try echo(.epoll, threads: threads)
     }
 
-    @Test("every poller carries the same work", arguments: [PollerChoice.epoll, .kqueue, .poll, .select])
+    @Test("every poller carries the same work", arguments: Rig.pollers.map(\.choice))
     func everyPoller(choice: PollerChoice) throws {
         try echo(choice, threads: 3)
     }
