@@ -38,6 +38,8 @@ public final class ProxyRuntime {
     public let maximumConnections: Int
     let frontends: [Frontend]
     let backends: [Backend]
+    /// Variables of the process.
+    let variables: ProcessVariables
     /// The logs of the process itself.
     public let logger: Logger
     private let options: Options
@@ -59,6 +61,7 @@ public final class ProxyRuntime {
         self.tree = tree
         self.options = options
         self.kernel = kernel
+        variables = ProcessVariables(limitBytes: ProxyTuning(tree.global).variableLimits.totalBytes)
         tuning = ProxyTuning(tree.global)
         threadCount = tree.global.nbthread ?? min(max(1, kernel.processorCount()), Limits.threads)
         statistics = ProcessStatistics(workerCount: threadCount, startMicroseconds: kernel.wallClockMicroseconds())

@@ -16,6 +16,8 @@ public struct ProxyTuning: Sendable {
     public var maximumFields: Int
     /// Bytes of a request line that logs keep (`tune.http.logurilen`).
     public var loggedLineBytes: Int
+    /// What variables may take (`tune.vars.*`).
+    var variableLimits = VariableLimits()
     public var clientReceiveBytes: Int?
     public var clientSendBytes: Int?
     public var serverReceiveBytes: Int?
@@ -31,6 +33,11 @@ public struct ProxyTuning: Sendable {
         pollEvents = max(1, global.tuneMaxpollevents ?? Limits.pollEvents)
         maximumFields = global.tuneHTTPMaxhdr ?? 101
         loggedLineBytes = (global.tuneHTTPLogurilenBytes ?? 1024) - 1
+        let variables = global.tuneVariables
+        let totals = [variables.globalBytes, variables.processBytes].filter { $0 > 0 }
+        variableLimits = VariableLimits(
+            totalBytes: totals.min() ?? 0, sessionBytes: variables.sessionBytes,
+            transactionBytes: variables.transactionBytes, messageBytes: variables.messageBytes)
         clientReceiveBytes = global.tuneRcvbufClientBytes
         clientSendBytes = global.tuneSndbufClientBytes
         serverReceiveBytes = global.tuneRcvbufServerBytes

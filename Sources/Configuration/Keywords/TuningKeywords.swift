@@ -57,6 +57,21 @@ enum TuningKeywords {
         size("tune.sndbuf.server", 0...(1 << 30), "Kernel's send buffer, server side") {
             $0.tuneSndbufServerBytes = $1
         },
+        number("tune.vars.global-max-size", 0...(1 << 40), "Memory of all variables; 0: no limit") {
+            $0.tuneVariables.globalBytes = $1
+        },
+        number("tune.vars.proc-max-size", 0...(1 << 40), "Memory of the variables of the process") {
+            $0.tuneVariables.processBytes = $1
+        },
+        number("tune.vars.reqres-max-size", 0...(1 << 40), "Memory of the variables of a request or a response") {
+            $0.tuneVariables.messageBytes = $1
+        },
+        number("tune.vars.sess-max-size", 0...(1 << 40), "Memory of the variables of a session") {
+            $0.tuneVariables.sessionBytes = $1
+        },
+        number("tune.vars.txn-max-size", 0...(1 << 40), "Memory of the variables of a transaction") {
+            $0.tuneVariables.transactionBytes = $1
+        },
     ]
 }
 

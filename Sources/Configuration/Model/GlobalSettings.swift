@@ -52,6 +52,16 @@ public struct GlobalSettings: Sendable {
     public var tuneMaxpollevents: Int?
     public var tuneHTTPMaxhdr: Int?
     public var tuneHTTPLogurilenBytes: Int?
+
+    /// Bytes that the variables of a scope may take together (`tune.vars.*-max-size`); 0: no limit.
+    public struct VariableSizes: Sendable {
+        public var globalBytes = 0
+        public var processBytes = 0
+        public var sessionBytes = 0
+        public var transactionBytes = 0
+        public var messageBytes = 0
+    }
+    public var tuneVariables = VariableSizes()
     public var tuneRcvbufClientBytes: Int?
     public var tuneRcvbufServerBytes: Int?
     public var tuneSndbufClientBytes: Int?

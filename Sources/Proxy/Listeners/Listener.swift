@@ -19,6 +19,8 @@ final class Listener: FDHandler {
     /// Number of the listener in its frontend, from 1, as logs print it for unix sockets.
     let id: Int
     let fd: Int32
+    /// `name`, for rules.
+    let name: LogName?
     let threads: ThreadSet
     // SAFETY: the runtime holds its listeners and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
@@ -48,6 +50,7 @@ final class Listener: FDHandler {
         address = opened.address
         ownsPath = opened.ownsPath
         fd = opened.fd
+        name = settings.name.map { LogName($0) }
         self.id = id
         self.threads = threads
         // SAFETY: as for the property.

@@ -2,21 +2,32 @@ import Base
 import Buffers
 import Configuration
 import Engine
+import Glibc
 import HTTP
 import Samples
 
 /// What expressions may ask of a stream: the scope of its worker, attached to one stream after the other.
 ///
+/// Files: this one holds the stream and its connections; `+Facts` numbers and names of proxies and servers.
+///
 /// Thread-safety: its worker's thread only.
 final class StreamScope: SampleScope {
-    private let worker: Worker
+    let worker: Worker
+    // SAFETY: the runtime holds its contexts, which hold their scopes, and outlives the workers.
+    private unowned(unsafe) let runtimeReference: ProxyRuntime
+    var runtime: ProxyRuntime { unsafe runtimeReference }
     /// The stream that is being asked about; nil between evaluations.
     private(set) var stream: ProxiedStream?
     /// Local address of the client's connection, once it was asked for.
     private var local: SocketAddress?
+    private var generator = Random.seededBySystem()
+    lazy var directory = ProxyDirectory(runtime.tree, runtime.frontends, runtime.backends)
+    /// Estimates of rates, by the counters that they are taken from.
+    var rates: [RateKey: RateEstimate] = [:]
 
-    init(worker: Worker, valueLimit: Int) {
+    init(worker: Worker, runtime: ProxyRuntime, valueLimit: Int) {
         self.worker = worker
+        unsafe runtimeReference = runtime
         super.init(valueLimit: valueLimit)
     }
 
@@ -41,6 +52,9 @@ final class StreamScope: SampleScope {
     }
 
     override var wallClockMicroseconds: Int64 { worker.wallClockMicroseconds }
+    override func random() -> UInt64 { generator.next() }
+
+    // MARK: Addresses
 
     override func address(_ side: AddressSide) -> SocketAddress {
         guard let stream else { return SocketAddress() }
@@ -48,19 +62,135 @@ final class StreamScope: SampleScope {
         case .source, .clientSource: return stream.record.client.socketAddress
         case .destination, .clientDestination:
             if let local { return local }
-            var address = SocketAddress()
-            if let transport = stream.clientTransport {
-                _ = worker.kernel.localAddress(transport.descriptor, &address)
-            }
+            let address = localAddress(of: stream.clientTransport)
             local = address
             return address
-        case .serverSource:
+        case .serverSource: return localAddress(of: stream.connection?.transport)
+        case .serverDestination:
             var address = SocketAddress()
-            if let transport = stream.connection?.transport {
-                _ = worker.kernel.localAddress(transport.descriptor, &address)
-            }
+            guard let transport = stream.connection?.transport else { return address }
+            _ = worker.kernel.peerAddress(transport.descriptor, &address)
             return address
-        case .serverDestination: return stream.connection?.server.address ?? SocketAddress()
         }
+    }
+
+    private func localAddress(of transport: Transport?) -> SocketAddress {
+        var address = SocketAddress()
+        if let transport { _ = worker.kernel.localAddress(transport.descriptor, &address) }
+        return address
+    }
+
+    /// An address is this machine's if a socket can be bound to it.
+    override func isLocal(_ side: AddressSide) -> Bool? {
+        var address = self.address(side)
+        guard address.ipv4 != nil || address.ipv6 != nil else { return nil }
+        address.port = 0
+        let fd = worker.kernel.socket(address.nativeFamily, Int32(SOCK_DGRAM.rawValue), 0)
+        guard fd >= 0 else { return nil }
+        defer { _ = worker.kernel.close(fd) }
+        return worker.kernel.bind(fd, address) >= 0
+    }
+
+    override func tcpNumber(_ fact: TCPNumber) -> Int64? {
+        guard let transport = stream?.clientTransport else { return nil }
+        var words = [UInt32](repeating: 0, count: 26)
+        // IPPROTO_TCP
+        let level: Int32 = 6
+        // SAFETY: the kernel writes at most the bytes of the array.
+        let count = unsafe words.withUnsafeMutableBytes { bytes in
+            guard let base = bytes.baseAddress else { return 0 }
+            return unsafe worker.kernel.getOption(
+                transport.descriptor, level, TCP_INFO, base, bytes.count)
+        }
+        // Places of `struct tcp_info` in words, behind eight bytes of small fields.
+        let place =
+            switch fact {
+            case .unacknowledged: 6
+            case .selectivelyAcknowledged: 7
+            case .lost: 8
+            case .retransmissions: 9
+            case .forwardAcknowledgements: 10
+            case .roundTripTime: 17
+            case .roundTripTimeVariance: 18
+            case .reordering: 22
+            }
+        return count >= 4 * (place + 1) ? Int64(words[place]) : nil
+    }
+
+    // MARK: Variables
+
+    private func table(_ scope: VariableScope, creates: Bool) -> VariableTable? {
+        guard let stream else { return nil }
+        switch scope {
+        case .process: return nil
+        case .session:
+            if creates && stream.sessionVariables == nil {
+                stream.sessionVariables = VariableTable(runtime.variables.total)
+            }
+            return stream.sessionVariables
+        case .transaction:
+            if creates && stream.transactionVariables == nil {
+                stream.transactionVariables = VariableTable(runtime.variables.total)
+            }
+            return stream.transactionVariables
+        case .request, .response:
+            // One table serves both: what a request set is gone when its response begins.
+            guard (scope == .response) == isResponse else { return nil }
+            if stream.messageVariablesAreOfResponse != isResponse {
+                stream.messageVariables = nil
+                stream.messageVariablesAreOfResponse = isResponse
+            }
+            if creates && stream.messageVariables == nil {
+                stream.messageVariables = VariableTable(runtime.variables.total)
+            }
+            return stream.messageVariables
+        }
+    }
+
+    override func variable(_ name: VariableName) -> Sample? {
+        if name.scope == .process { return runtime.variables.value(name.number, scratch) }
+        return table(name.scope, creates: false)?.value(name.number)
+    }
+
+    override func setVariable(_ name: VariableName, _ value: Sample) -> Bool {
+        if name.scope == .process { return runtime.variables.set(name.number, value) }
+        guard let stream, let table = table(name.scope, creates: true) else { return false }
+        // What a scope may take includes what is taken by the scopes within it.
+        let limits = runtime.tuning.variableLimits
+        let message = stream.messageVariables?.sizeBytes ?? 0
+        let transaction = stream.transactionVariables?.sizeBytes ?? 0
+        let session = stream.sessionVariables?.sizeBytes ?? 0
+        let rooms = [
+            (limits.sessionBytes, session + transaction + message),
+            (name.scope == .session ? 0 : limits.transactionBytes, transaction + message),
+            (name.scope == .session || name.scope == .transaction ? 0 : limits.messageBytes, message),
+        ]
+        var limit = 0
+        for (bound, used) in rooms where bound > 0 {
+            // Of the table alone: what the others leave of the bound.
+            let own = max(bound - (used - table.sizeBytes), 1)
+            limit = limit == 0 ? own : min(limit, own)
+        }
+        return table.set(name.number, value, limitBytes: limit)
+    }
+
+    override func unsetVariable(_ name: VariableName) {
+        if name.scope == .process { return runtime.variables.remove(name.number) }
+        table(name.scope, creates: false)?.remove(name.number)
+    }
+
+    // MARK: Facts
+
+    override func number(_ fact: StreamNumber) -> Int64? {
+        guard let stream else { return fact == .thread ? Int64(worker.index) : nil }
+        return streamNumber(fact, stream)
+    }
+
+    override func text(_ fact: StreamText) -> Sample? { stream.flatMap { streamText(fact, $0) } }
+
+    override func number(_ fact: ProxyNumber, of proxy: Int?) -> Int64? { proxyNumber(fact, proxy) }
+
+    override func number(_ fact: ServerNumber, of proxy: Int, _ server: Int) -> Int64? {
+        directory.server(proxy, server).map { serverNumber(fact, $0) }
     }
 }

@@ -13,7 +13,9 @@ import HTTP
 final class HTTPConnection: TransportConsumer {
     let context: WorkerContext
     let transport: Transport
-    private let listener: Listener
+    let listener: Listener
+    /// Variables of the session; made when one is set.
+    var variables: VariableTable?
     var frontend: Frontend { listener.frontend }
 
     /// The client's address, compact.

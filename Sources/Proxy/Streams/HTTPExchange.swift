@@ -127,6 +127,12 @@ final class HTTPExchange: ProxiedStream {
     }
 
     override var clientTransport: Transport? { client.transport }
+    override var acceptor: Listener? { client.listener }
+    override var isFirstRequest: Bool { client.requestCount <= 1 }
+    override var sessionVariables: VariableTable? {
+        get { client.variables }
+        set { client.variables = newValue }
+    }
 
     // MARK: What the shared half asks for
 
@@ -265,6 +271,8 @@ final class HTTPExchange: ProxiedStream {
         _ = surplus.take()
         request.reset()
         response.reset()
+        transactionVariables = nil
+        messageVariables = nil
         upload.removeAll()
         isReused = false
         hasResponseBytes = false

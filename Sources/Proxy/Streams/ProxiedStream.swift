@@ -65,6 +65,23 @@ class ProxiedStream: QueuedStream {
     /// Address and port that the client connected to; read when a server needs the port.
     var clientTransport: Transport? { nil }
 
+    // What rules ask and keep.
+    /// The listener that accepted the client's connection.
+    var acceptor: Listener? { nil }
+    /// Whether this is the first request of its connection.
+    var isFirstRequest: Bool { true }
+    /// The server that the stream has, or had last.
+    final var reachedServer: Server? { lastServer }
+    /// Variables of the session; made when one is set.
+    var sessionVariables: VariableTable? {
+        get { nil }
+        set {}
+    }
+    /// Variables of the transaction, and of the message at hand.
+    final var transactionVariables: VariableTable?
+    final var messageVariables: VariableTable?
+    final var messageVariablesAreOfResponse = false
+
     init(context: WorkerContext) {
         self.context = context
         worker = context.worker

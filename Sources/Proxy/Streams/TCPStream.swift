@@ -33,6 +33,12 @@ final class TCPStream: ProxiedStream {
     private var slot = 0
 
     override var clientTransport: Transport? { client }
+    override var acceptor: Listener? { listener }
+    override var sessionVariables: VariableTable? {
+        get { variables }
+        set { variables = newValue }
+    }
+    private var variables: VariableTable?
 
     /// Takes over an accepted socket; `start` begins.
     init(_ fd: Int32, context: WorkerContext, listener: Listener) {

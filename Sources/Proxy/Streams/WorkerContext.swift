@@ -50,7 +50,7 @@ final class WorkerContext: LoopTask {
         statistics = process.worker(worker.index)
         bufferBytes = tuning.bufferBytes
         windowBytes = 4 * tuning.bufferBytes
-        scope = StreamScope(worker: worker, valueLimit: tuning.bufferBytes)
+        scope = StreamScope(worker: worker, runtime: runtime, valueLimit: tuning.bufferBytes)
         super.init()
     }
 

@@ -59,6 +59,9 @@ extension Sample {
         unsafe self.init(type, UnsafeRawBufferPointer(head.buffer(slice)))
     }
 
+    /// The same, for the proxy.
+    public init(_ type: SampleType, _ head: MessageHead, _ slice: HeadSlice) { self.init(head, slice, type) }
+
     /// A part of a run of bytes of a message's head.
     init(_ head: MessageHead, _ slice: HeadSlice, _ range: Range<Int>) {
         self.init(head, slice)
@@ -94,6 +97,9 @@ func leadingInteger(_ bytes: Span<UInt8>) -> Int64 {
 }
 
 extension SampleScratch {
+    /// A copy of a sample's bytes, of the same type; nil if they do not fit.
+    public func copy(_ sample: Sample) -> Sample? { write(sample.type) { $0.append(sample.span) } }
+
     /// A sample of what `body` writes; nil if it does not fit.
     func write(_ type: SampleType, _ body: (inout ByteWriter) -> Void) -> Sample? {
         // SAFETY: the writer lives within the call, and stays within the buffer.
