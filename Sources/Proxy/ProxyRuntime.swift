@@ -26,6 +26,8 @@ public final class ProxyRuntime {
         public var maxconnOverride: Int?
         /// `log-tag` unless the configuration has one.
         public var logTag = "martlet"
+        /// Whether options may splice (`-dS`: no).
+        public var splices = true
         public init() {}
     }
 
@@ -62,11 +64,14 @@ public final class ProxyRuntime {
         self.options = options
         self.kernel = kernel
         variables = ProcessVariables(limitBytes: ProxyTuning(tree.global).variableLimits.totalBytes)
-        tuning = ProxyTuning(tree.global)
+        var tuning = ProxyTuning(tree.global)
         threadCount = tree.global.nbthread ?? min(max(1, kernel.processorCount()), Limits.threads)
         statistics = ProcessStatistics(workerCount: threadCount, startMicroseconds: kernel.wallClockMicroseconds())
         var builder = RuntimeBuilder(tree, options: options, kernel: kernel, threadCount: threadCount)
         maximumConnections = builder.settleLimits()
+        let pipes = builder.pipes(for: maximumConnections)
+        tuning.pipesPerWorker = pipes == 0 ? 0 : max(1, pipes / threadCount)
+        self.tuning = tuning
         frontends = builder.buildAll()
         backends = builder.backends
         logger = builder.processLogger

@@ -16,6 +16,10 @@ public struct ProxyTuning: Sendable {
     public var maximumFields: Int
     /// Bytes of a request line that logs keep (`tune.http.logurilen`).
     public var loggedLineBytes: Int
+    /// Pipes that a worker may have for splicing: its share of `maxpipes`; 0 with `nosplice`.
+    public var pipesPerWorker = 0
+    /// Bytes of a pipe (`tune.pipesize`); 0: as the system has it.
+    public var pipeBytes = 0
     /// What variables may take (`tune.vars.*`).
     var variableLimits = VariableLimits()
     public var clientReceiveBytes: Int?
@@ -33,6 +37,7 @@ public struct ProxyTuning: Sendable {
         pollEvents = max(1, global.tuneMaxpollevents ?? Limits.pollEvents)
         maximumFields = global.tuneHTTPMaxhdr ?? 101
         loggedLineBytes = (global.tuneHTTPLogurilenBytes ?? 1024) - 1
+        pipeBytes = global.tunePipesizeBytes ?? 0
         let variables = global.tuneVariables
         let totals = [variables.globalBytes, variables.processBytes].filter { $0 > 0 }
         variableLimits = VariableLimits(

@@ -83,7 +83,7 @@ struct RuntimeBuilder {
         if let maxconn = options.maxconnOverride ?? tree.global.maxconn {
             maximumConnections = maxconn
             if tree.global.ulimitN == nil {
-                let needed = UInt64(clamping: 2 * maxconn + reserved)
+                let needed = UInt64(clamping: 2 * maxconn + 2 * pipes(for: maxconn) + reserved)
                 if kernel.descriptorLimit(hard: false) < needed { raise(to: needed, "maxconn \(maxconn)") }
             }
             return maxconn
@@ -93,9 +93,26 @@ struct RuntimeBuilder {
             _ = kernel.setDescriptorLimit(soft: hard, hard: hard)
         }
         let limit = min(kernel.descriptorLimit(hard: false), UInt64(Limits.descriptorsWithoutLimit))
-        maximumConnections = max(1, (Int(limit) - reserved) / 2)
+        let room = max(0, Int(limit) - reserved)
+        if let maxpipes = tree.global.maxpipes, usesPipes {
+            maximumConnections = max(1, (room - 2 * maxpipes) / 2)
+        } else {
+            // Two descriptors for each connection, and two for the pipe of every fourth.
+            maximumConnections = max(1, usesPipes ? room * 2 / 5 : room / 2)
+        }
         return maximumConnections
     }
+
+    /// Whether anything is to be spliced.
+    private var usesPipes: Bool {
+        options.splices && !tree.global.noSplice
+            && tree.proxies.contains {
+                !$0.settings.options.isDisjoint(with: [.spliceAuto, .spliceRequest, .spliceResponse])
+            }
+    }
+
+    /// Pipes that the process may have (manual, section 3.2, `maxpipes`).
+    func pipes(for maxconn: Int) -> Int { usesPipes ? tree.global.maxpipes ?? maxconn / 4 : 0 }
 
     /// Descriptors that are not connections: pollers, wakers, listeners, logs, standard streams.
     private var reservedDescriptors: Int {

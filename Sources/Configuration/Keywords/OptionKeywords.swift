@@ -73,6 +73,9 @@ enum OptionKeywords {
                 parser.draft.settings.redispatchInterval = interval == 0 ? nil : interval
             }
         },
+        flag("splice-auto", .everyProxy, .spliceAuto, "Splices bodies in both directions, where many bytes follow"),
+        flag("splice-request", .everyProxy, .spliceRequest, "Splices bodies from clients to servers"),
+        flag("splice-response", .everyProxy, .spliceResponse, "Splices bodies from servers to clients"),
         flag("srvtcpka", .serverSide, .serverKeepAlives, "TCP keep-alives to servers"),
         flag("tcp-smart-accept", .clientSide, .tcpSmartAccept, "Acknowledges the request with the response"),
         flag("tcp-smart-connect", .serverSide, .tcpSmartConnect, "Sends the request with the handshake's end"),

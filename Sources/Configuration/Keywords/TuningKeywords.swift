@@ -34,10 +34,12 @@ enum TuningKeywords {
         number("maxconn", 0...(1 << 30), "Connections of the whole process; 0: what the system allows") {
             $0.maxconn = $1 == 0 ? nil : $1
         },
+        number("maxpipes", 0...(1 << 24), "Pipes for splicing, of the whole process") { $0.maxpipes = $1 },
         flag("noepoll", "Does not use epoll") { $0.noEpoll = true },
         flag("nokqueue", "Does not use kqueue") { $0.noKqueue = true },
         flag("nouring", "Does not use io_uring") { $0.noUring = true },
         flag("nopoll", "Does not use poll") { $0.noPoll = true },
+        flag("nosplice", "Does not use splice()") { $0.noSplice = true },
         size("tune.bufsize", 1_024...(1 << 28), "Size of a buffer") { $0.tuneBufsizeBytes = $1 },
         number("tune.http.maxhdr", 1...32_767, "Fields of a message") { $0.tuneHTTPMaxhdr = $1 },
         number("tune.maxaccept", -1...(1 << 20), "Connections accepted in one turn; -1: no limit") {
@@ -45,6 +47,7 @@ enum TuningKeywords {
         },
         number("tune.maxpollevents", 1...(1 << 20), "Events taken in one turn") { $0.tuneMaxpollevents = $1 },
         size("tune.maxrewrite", 0...(1 << 28), "Part of a buffer kept for rewriting") { $0.tuneMaxrewriteBytes = $1 },
+        size("tune.pipesize", 0...(1 << 30), "Size of a pipe for splicing") { $0.tunePipesizeBytes = $1 },
         size("tune.rcvbuf.client", 0...(1 << 30), "Kernel's receive buffer, client side") {
             $0.tuneRcvbufClientBytes = $1
         },

@@ -43,6 +43,9 @@ public struct GlobalSettings: Sendable {
     public var noKqueue = false
     public var noUring = false
     public var noPoll = false
+    public var noSplice = false
+    public var maxpipes: Int?
+    public var tunePipesizeBytes: Int?
 
     // Tuning; nil: the program's own default
     public var tuneBufsizeBytes: Int?

@@ -55,6 +55,9 @@ public struct ProxyOptions: OptionSet, Sendable, Hashable {
     public static let noLinger = ProxyOptions(rawValue: 1 << 11)
     public static let allBackups = ProxyOptions(rawValue: 1 << 14)
     public static let independentStreams = ProxyOptions(rawValue: 1 << 16)
+    public static let spliceAuto = ProxyOptions(rawValue: 1 << 17)
+    public static let spliceRequest = ProxyOptions(rawValue: 1 << 18)
+    public static let spliceResponse = ProxyOptions(rawValue: 1 << 19)
 }
 
 /// TCP keep-alive tuning of one side; nil: the system's value. Counts and seconds.

@@ -115,7 +115,7 @@ public final class SocketTransport: Transport {
         while credit > 0 && left > 0 {
             left -= 1
             if receivesInBulk && bulk > 0 {
-                if receiveBulk() { continue }
+                if inlet != nil ? receiveSpliced() : receiveBulk() { continue }
                 return
             }
             var block: Chunk?
@@ -185,6 +185,39 @@ public final class SocketTransport: Transport {
         return state != .closed && !isEmpty
     }
 
+    /// Receives into the inlet. Returns whether there may be more to receive.
+    private func receiveSpliced() -> Bool {
+        guard let pipe = inlet else { return true }
+        guard pipe.byteCount == 0 else {
+            // Its other end is not done: the consumer gives credit when it is.
+            credit = 0
+            worker.stop(descriptor, .read)
+            return false
+        }
+        let asked = min(credit, bulk)
+        let moved = worker.kernel.splice(descriptor, pipe.writeEnd, asked, more: false)
+        switch moved {
+        case 1...:
+            pipe.byteCount += moved
+            // A pipe holds fewer bytes than were asked for: only a refusal tells that the socket is empty.
+            _ = account(moved, of: moved)
+            receivesInBulk = moved >= worker.pool.blockSizeBytes
+            tell { $0.transport(self, spliced: moved) }
+            return state != .closed
+        case -Int(EINVAL), -Int(ENOSYS), -Int(EOPNOTSUPP):
+            // Not with this socket.
+            inlet = nil
+            return true
+        case -Int(EAGAIN):
+            receivesInBulk = false
+            worker.cannot(descriptor, .read)
+            return false
+        default:
+            receivedNothing(moved)
+            return false
+        }
+    }
+
     /// Counts bytes that have come. Returns whether the socket is empty now: a short read says so, unless the end of the
     /// stream was already reported.
     private func account(_ received: Int, of asked: Int) -> Bool {
@@ -243,8 +276,10 @@ public final class SocketTransport: Transport {
 
     // MARK: Sending
 
+    public override var canSplice: Bool { true }
+
     public override func flush(more: Bool = false) -> FlushResult {
-        if queue.isEmpty { return .done }
+        if queuedByteCount == 0 { return .done }
         switch state {
         case .closed: return .failed(SystemError(code: EBADF))
         case .connecting:
@@ -255,7 +290,7 @@ public final class SocketTransport: Transport {
         if reportsDrained { return .pending }
         let error = sendQueue(more: more)
         if error != 0 { return .failed(SystemError(code: error)) }
-        if queue.isEmpty { return .done }
+        if queuedByteCount == 0 { return .done }
         reportsDrained = true
         worker.want(descriptor, .write)
         return .pending
@@ -297,6 +332,22 @@ public final class SocketTransport: Transport {
                 return 0
             }
         }
+        if let outlet, outlet.byteCount > 0 { return sendSpliced(outlet) }
+        return 0
+    }
+
+    /// Sends what is in the outlet. Returns 0, or the error's number.
+    private func sendSpliced(_ pipe: SplicePipe) -> Int32 {
+        while pipe.byteCount > 0 {
+            let moved = worker.kernel.splice(pipe.readEnd, descriptor, pipe.byteCount, more: false)
+            if moved == -Int(EAGAIN) {
+                worker.cannot(descriptor, .write)
+                return 0
+            }
+            if moved <= 0 { return moved == 0 ? EIO : Int32(truncatingIfNeeded: -moved) }
+            pipe.byteCount -= moved
+            sentByteCount &+= UInt64(truncatingIfNeeded: moved)
+        }
         return 0
     }
 
@@ -307,7 +358,7 @@ public final class SocketTransport: Transport {
             fail(SystemError(code: error))
             return
         }
-        if !queue.isEmpty { return }
+        if queuedByteCount > 0 { return }
         reportsDrained = false
         worker.stop(descriptor, .write)
         tell { $0.transportDrained(self) }
@@ -341,6 +392,8 @@ public final class SocketTransport: Transport {
         state = .closed
         credit = 0
         reportsDrained = false
+        inlet = nil
+        outlet = nil
         queue.removeAll()
         queue.releaseStorage()
         let closing = descriptor

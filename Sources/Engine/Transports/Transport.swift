@@ -52,8 +52,15 @@ open class Transport: FDHandler {
     public final var bulk = 0
     /// Another chunk is delivered right after the one at hand: what is sent on may be flushed with that one.
     public final internal(set) var deliversMore = false
-    /// Bytes queued and not yet accepted by the operating system.
-    public final var queuedByteCount: Int { queue.byteCount }
+    /// Bytes queued and not yet accepted by the operating system, those in the outlet included.
+    public final var queuedByteCount: Int { queue.byteCount + (outlet?.byteCount ?? 0) }
+    /// Whether inlet and outlet have an effect.
+    open var canSplice: Bool { false }
+    /// Where bytes within `bulk` are received to instead of blocks, once a block was filled; the consumer is told by
+    /// `transport(_:spliced:)`. It gives no credit while the pipe holds bytes.
+    public final var inlet: SplicePipe?
+    /// What is sent after the queue. While it holds bytes, nothing may be queued.
+    public final var outlet: SplicePipe?
     /// Free for the consumer: what the transport is part of. The consumer keeps it alive.
     // SAFETY: the consumer keeps the object alive while it is set.
     public final var context: AnyObject? { unsafe contextReference?.takeUnretainedValue() }
@@ -122,6 +129,8 @@ open class Transport: FDHandler {
 open class TransportConsumer: LoopTask {
     /// Bytes arrived; at most the credit's and the block's size.
     open func transport(_ transport: Transport, received chunk: consuming Chunk) {}
+    /// Bytes arrived in the transport's inlet.
+    open func transport(_ transport: Transport, spliced byteCount: Int) {}
     /// The peer has ended its side; nothing more will be received.
     open func transportReceivedEnd(_ transport: Transport) {}
     /// The connection broke, or could not be made. Nothing more comes; the consumer closes the transport.

@@ -174,13 +174,20 @@ extension HTTPExchange {
         }
         switch requestBody.framing {
         case .none: break
-        case .tunnel, .untilClose: sendToServer(chunk)
+        case .tunnel, .untilClose:
+            let isFull = chunk.count == context.bufferBytes
+            sendToServer(chunk)
+            if isFull && state == .tunnel { openRequestLane() }
         case .length:
             let count = Int(min(requestBody.remaining, UInt64(chunk.count)))
             requestBody.remaining -= UInt64(count)
             if requestBody.remaining == 0 { requestBody.isDone = true }
             if count == chunk.count {
+                let isFull = count == context.bufferBytes && !requestBody.isDone
                 sendToServer(chunk)
+                if isFull && serverPhase == .connected && upload.isEmpty && !client.transport.deliversMore {
+                    openRequestLane()
+                }
             } else {
                 sendToServer(chunk.splitFirst(count))
                 keepSurplus(chunk)
@@ -200,6 +207,16 @@ extension HTTPExchange {
                 _ = consume chunk
                 return badRequestBody()
             }
+        }
+        if requestBody.isDone { requestComplete() } else { continueUpload() }
+    }
+
+    /// Bytes of the body, or of a tunnel, are in the pipe to the server.
+    func splicedFromClient(_ byteCount: Int) {
+        record.bytesUploaded &+= UInt64(byteCount)
+        if case .length = requestBody.framing {
+            requestBody.remaining -= UInt64(byteCount)
+            if requestBody.remaining == 0 { requestBody.isDone = true }
         }
         if requestBody.isDone { requestComplete() } else { continueUpload() }
     }
@@ -239,8 +256,9 @@ extension HTTPExchange {
     }
 
     /// Lets the client send on, as much as there is room for. Without room it is not the client that is waited for.
-    func letClientSend(_ room: Int) {
+    func letClientSend(_ limit: Int) {
         let transport = client.transport
+        let room = SpliceLanes.count(lanes.request) > 0 ? 0 : limit
         transport.receive(credit: max(0, room))
         transport.bulk = requestBody.bulk(upTo: room)
         clientDeadline = room > 0 ? deadline(frontend.settings.timeouts.clientMilliseconds) : .never

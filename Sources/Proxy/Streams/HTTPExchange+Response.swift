@@ -173,7 +173,10 @@ extension HTTPExchange {
         var moreFollows = false
         switch responseBody.framing {
         case .none: keepsServer = false
-        case .tunnel, .untilClose: sendToClient(chunk)
+        case .tunnel, .untilClose:
+            let isFull = chunk.count == context.bufferBytes
+            sendToClient(chunk)
+            if isFull && state == .tunnel { openResponseLane() }
         case .length:
             let count = Int(min(responseBody.remaining, UInt64(chunk.count)))
             responseBody.remaining -= UInt64(count)
@@ -185,6 +188,7 @@ extension HTTPExchange {
             }
             sendToClient(chunk)
             if !responseBody.isDone && connection?.transport.deliversMore == true { return }
+            if moreFollows { openResponseLane() }
         case .chunked:
             if responseBody.unchunks { return forwardUnchunked(chunk) }
             switch responseBody.decode(&chunk) {
@@ -227,6 +231,16 @@ extension HTTPExchange {
         responseForwarded()
     }
 
+    /// Bytes of the body are in the pipe to the client.
+    func splicedFromServer(_ byteCount: Int) {
+        record.bytesRead &+= UInt64(byteCount)
+        if case .length = responseBody.framing {
+            responseBody.remaining -= UInt64(byteCount)
+            if responseBody.remaining == 0 { responseBody.isDone = true }
+        }
+        responseForwarded(moreFollows: responseBody.framing.isLength && !responseBody.isDone)
+    }
+
     private func sendToClient(_ chunk: consuming Chunk) {
         record.bytesRead &+= UInt64(chunk.count)
         client.transport.send(chunk)
@@ -242,7 +256,8 @@ extension HTTPExchange {
             state = .finishing
             connection?.transport.receive(credit: 1)
         } else {
-            let room = max(0, context.windowBytes - client.transport.queuedByteCount)
+            let isSplicing = SpliceLanes.count(lanes.response) > 0
+            let room = isSplicing ? 0 : max(0, context.windowBytes - client.transport.queuedByteCount)
             if let server = connection?.transport {
                 server.receive(credit: room)
                 server.bulk = responseBody.bulk(upTo: room)
@@ -263,7 +278,10 @@ extension HTTPExchange {
         if state == .tunnel { return tunnelOpened() }
         if state == .responseHead { return awaitResponseHead() }
         if state == .responseBody {
-            connection?.transport.receive(credit: context.windowBytes)
+            if let server = connection?.transport {
+                server.receive(credit: context.windowBytes)
+                server.bulk = responseBody.bulk(upTo: context.windowBytes)
+            }
             serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
             if requestBody.isDone { clientDeadline = .never }
             arm()
@@ -344,14 +362,17 @@ extension HTTPExchange {
     /// Lets each side send as the other has room.
     func tunnelOpened() {
         guard let transport = connection?.transport else { return }
-        if !clientEnded {
-            client.transport.receive(credit: max(0, context.windowBytes - transport.queuedByteCount))
-        }
-        if !serverEnded {
-            transport.receive(credit: max(0, context.windowBytes - client.transport.queuedByteCount))
-        }
+        if !clientEnded { openTunnel(from: client.transport, to: transport) }
+        if !serverEnded { openTunnel(from: transport, to: client.transport) }
         touchTunnel()
         settleTunnel()
+    }
+
+    private func openTunnel(from source: Transport, to target: Transport) {
+        let isSplicing = SpliceLanes.count(source.inlet) > 0
+        let room = isSplicing ? 0 : max(0, context.windowBytes - target.queuedByteCount)
+        source.receive(credit: room)
+        source.bulk = room
     }
 
     /// Passes ends on; both ended is the end of the exchange.

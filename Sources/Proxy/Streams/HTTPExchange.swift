@@ -54,7 +54,11 @@ final class HTTPExchange: ProxiedStream {
 
         /// Bytes that belong to the body for certain, of at most so many to come.
         func bulk(upTo limit: Int) -> Int {
-            framing.isLength ? Int(min(remaining, UInt64(max(0, limit)))) : 0
+            switch framing {
+            case .length: Int(min(remaining, UInt64(max(0, limit))))
+            case .tunnel: max(0, limit)
+            default: 0
+            }
         }
 
         /// Judges bytes of a chunked body that are passed on with their framing. Chunk extensions concern one hop only
@@ -241,6 +245,7 @@ final class HTTPExchange: ProxiedStream {
 
     /// Keeps the server's connection for another request, or closes it.
     private func releaseConnection() {
+        closeLanes()
         guard let used = connection else { return }
         guard keepsServer, !serverEnded, responseBody.isDone, requestBody.isDone, used.transport.queuedByteCount == 0,
             let backend
@@ -298,6 +303,11 @@ final class HTTPExchange: ProxiedStream {
         if state == .spare { return }
         if isClient(transport) { return receivedFromClient(chunk) }
         receivedFromServer(chunk)
+    }
+
+    override func transport(_ transport: Transport, spliced byteCount: Int) {
+        if state == .spare { return }
+        if isClient(transport) { splicedFromClient(byteCount) } else { splicedFromServer(byteCount) }
     }
 
     override func transportReceivedEnd(_ transport: Transport) {

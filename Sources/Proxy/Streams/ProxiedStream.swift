@@ -49,6 +49,7 @@ class ProxiedStream: QueuedStream {
     /// The server that was tried last.
     private final var lastServer: Server?
     final var connection: ServerConnection?
+    final var lanes = SpliceLanes()
     final var serverPhase = ServerPhase.none
     private final var ticket: QueueTicket?
     /// How many waited before, at the entry.
@@ -326,6 +327,7 @@ class ProxiedStream: QueuedStream {
     /// Leaves queue, server and backend, and counts the stream there. As the manual's section 8.2 has it, the counts of
     /// the log line are those after the stream has left.
     final func leaveBackend() {
+        closeLanes()
         leaveQueue()
         dropConnection()
         releaseServer()

@@ -213,14 +213,39 @@ final class TCPStream: ProxiedStream {
         if let limit = renewal.clientMilliseconds { clientDeadline = now.adding(milliseconds: limit) }
         if let limit = renewal.serverMilliseconds { serverDeadline = now.adding(milliseconds: limit) }
         arm()
+        let isFull = chunk.count == context.bufferBytes
         target.send(chunk)
         if source.deliversMore { return }
         source.bulk = window
+        if isFull { if target === client { openResponseLane() } else { openRequestLane() } }
+        passOn(from: source, to: target)
+    }
+
+    private func passOn(from source: Transport, to target: Transport) {
         switch target.flush() {
         case .done: source.receive(credit: window)
-        case .pending: source.receive(credit: max(0, window - target.queuedByteCount))
+        case .pending: source.receive(credit: room(for: source, to: target))
         case .failed(let error): transport(target, failed: error)
         }
+    }
+
+    /// Bytes came from one side into the pipe to the other.
+    override func transport(_ transport: Transport, spliced byteCount: Int) {
+        if isOver { return }
+        touch(client: transport === client)
+        transport.bulk = window
+        if transport === client {
+            record.bytesUploaded &+= UInt64(byteCount)
+            if let server = connection?.transport { passOn(from: client, to: server) }
+        } else {
+            record.bytesRead &+= UInt64(byteCount)
+            passOn(from: transport, to: client)
+        }
+    }
+
+    /// What one side may send while the other has not taken everything; nothing while the pipe between them is in use.
+    private func room(for source: Transport, to target: Transport) -> Int {
+        SpliceLanes.count(source.inlet) > 0 ? 0 : max(0, window - target.queuedByteCount)
     }
 
     /// Hands bytes on, and asks the other side for as many as may follow.
@@ -231,11 +256,12 @@ final class TCPStream: ProxiedStream {
 
     /// `target` can take more, or has nothing left to send: the other side may send on, or its end is passed on.
     private func opened(_ target: Transport) {
-        let room = max(0, window - target.queuedByteCount)
         if target === client {
-            if !serverEnded { connection?.transport.receive(credit: room) }
+            if !serverEnded, let server = connection?.transport {
+                server.receive(credit: room(for: server, to: target))
+            }
         } else if !clientEnded {
-            client.receive(credit: room)
+            client.receive(credit: room(for: client, to: target))
         }
         settle()
     }

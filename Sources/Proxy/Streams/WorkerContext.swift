@@ -22,6 +22,8 @@ final class WorkerContext: LoopTask {
     let httpLimits: HTTPLimits
     let tuning: ProxyTuning
     let logWriter: LogWriter
+    /// Pipes for splicing; nil when nothing is to be spliced.
+    let pipes: PipePool?
     /// What expressions ask.
     let scope: StreamScope
     var acceptPace = AcceptPace()
@@ -45,6 +47,9 @@ final class WorkerContext: LoopTask {
         httpLimits = tuning.httpLimits
         loggedLineBytes = tuning.loggedLineBytes
         logWriter = LogWriter(kernel: worker.kernel, statistics: process.worker(worker.index))
+        pipes =
+            tuning.pipesPerWorker > 0
+            ? PipePool(kernel: worker.kernel, maximum: tuning.pipesPerWorker, sizeBytes: tuning.pipeBytes) : nil
         self.worker = worker
         self.process = process
         statistics = process.worker(worker.index)

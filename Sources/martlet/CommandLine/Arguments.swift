@@ -36,6 +36,7 @@ struct Arguments: Equatable, Sendable {
     /// What is left after the flags that force pollers off.
     var pollers = PollerChoice.all
     var sharesPorts = true
+    var splices = true
     var resolutionMayFail = false
     var finishPids: [Int32] = []
     var terminatePids: [Int32] = []
@@ -117,6 +118,7 @@ struct Arguments: Equatable, Sendable {
         case .withoutSelect: pollers.remove(.select)
         case .withoutUring: pollers.remove(.uring)
         case .withoutReusePort: sharesPorts = false
+        case .withoutSplice: splices = false
         case .resolutionMayFail: resolutionMayFail = true
         case .finish: finishPids.append(try pid(option, value))
         case .terminate: terminatePids.append(try pid(option, value))

@@ -6,7 +6,7 @@ struct CommandOption: Sendable {
         case masterWorker, masterWorkerNotify, masterCLI
         case zeroWarning, diagnostics, keywords, loadedObjects
         case withoutEpoll, withoutKqueue, withoutPoll, withoutSelect, withoutUring
-        case withoutReusePort, resolutionMayFail
+        case withoutReusePort, withoutSplice, resolutionMayFail
         case finish, terminate, takeOver, help
         /// Accepted and without effect, for the reason that its line of documentation gives.
         case without
@@ -74,7 +74,7 @@ struct CommandOption: Sendable {
         .init("-dG", .without, "no effect: names are always resolved by getaddrinfo()"),
         .init("-dI", .without, "no effect: nothing here forbids child processes"),
         .init("-dM", .attached("BYTE,..."), .without, "no effect: memory is never used before it is written"),
-        .init("-dS", .without, "no effect: splice() is not used"),
+        .init("-dS", .withoutSplice, "do not splice, whatever the options say"),
         .init("-dV", .without, "no effect: this version has no TLS towards servers"),
         .init("-h", .help, "print this text"),
         .init("--help", .help, "print this text"),

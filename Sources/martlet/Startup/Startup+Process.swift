@@ -126,6 +126,7 @@ extension Startup {
     private func openListeners(_ tree: ConfigurationTree) throws(Refusal) -> ProxyRuntime {
         var options = ProxyRuntime.Options()
         options.pollers = pollers(tree.global)
+        options.splices = arguments.splices
         if arguments.verbose {
             Console.output(ProgramVersion.pollers(allowed: options.pollers, kernel: kernel) + "\n")
         }

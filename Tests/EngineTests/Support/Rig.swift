@@ -108,6 +108,14 @@ enum Rig {
         return unsafe bytes.withUnsafeBytes { unsafe kernel.write(fd, $0.baseAddress!, bytes.count) }
     }
 
+    /// What can be read now, at most 64 KiB.
+    static func readBytes(_ fd: Int32) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 65536)
+        // SAFETY: the array is valid during the call.
+        let result = unsafe bytes.withUnsafeMutableBytes { unsafe kernel.read(fd, $0.baseAddress!, $0.count) }
+        return Array(bytes.prefix(max(0, result)))
+    }
+
     static func read(_ fd: Int32, _ count: Int = 4096) -> (result: Int, text: String) {
         var bytes = [UInt8](repeating: 0, count: count)
         // SAFETY: the array is valid during the call.

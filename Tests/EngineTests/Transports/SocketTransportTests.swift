@@ -10,6 +10,12 @@ import Testing
 private final class Listener: TransportConsumer {
     var bytes: [UInt8] = []
     var events: [String] = []
+    var spliced: [Int] = []
+    var onSplice: ((Transport) -> Void)?
+    override func transport(_ transport: Transport, spliced byteCount: Int) {
+        spliced.append(byteCount)
+        onSplice?(transport)
+    }
     /// What to do when something came.
     var onReceive: ((Transport) -> Void)?
 
@@ -300,6 +306,91 @@ struct SocketTransportTests {
         #expect(consumer.bytes.count == 2 * block)
         #expect(worker.pool.blocksInUse == 0)
         #expect(Rig.kernel.close(far) == 0)
+    }
+
+    @Test("with a pipe, what follows a full block goes to the other socket without being received")
+    func splice() throws {
+        let (source, sender) = try transport()
+        let (target, receiver) = try transport()
+        let pipes = PipePool(kernel: Rig.kernel, maximum: 1)
+        let pipe = try #require(pipes.take())
+        #expect(pipes.take() == nil && pipes.usedCount == 1)
+        let block = worker.pool.blockSizeBytes
+        let sent = (0..<(5 * block)).map { UInt8(truncatingIfNeeded: $0 &* 13) }
+        source.inlet = pipe
+        target.outlet = pipe
+        consumer.onReceive = { transport in transport.bulk = 1 << 20 }
+        consumer.onSplice = { transport in
+            #expect(target.queuedByteCount > 0)
+            _ = target.flush()
+            transport.receive(credit: target.queuedByteCount > 0 ? 0 : 1 << 20)
+        }
+        Rig.write(sender, sent)
+        source.receive(credit: 1 << 20)
+        var arrived: [UInt8] = []
+        #expect(
+            turn {
+                arrived += Rig.readBytes(receiver)
+                return consumer.bytes.count + arrived.count >= sent.count
+            })
+        #expect(consumer.bytes == Array(sent.prefix(block)) && arrived == Array(sent.dropFirst(block)))
+        #expect(consumer.spliced.reduce(0, +) == 4 * block && pipe.byteCount == 0)
+        source.close()
+        target.close()
+        pipes.put(pipe)
+        #expect(pipes.usedCount == 0 && pipes.freeCount == 1)
+        for fd in [sender, receiver] { #expect(Rig.kernel.close(fd) == 0) }
+    }
+
+    @Test("what a full socket leaves in the pipe is sent when there is room, after what was queued")
+    func spliceToFullSocket() throws {
+        let (source, sender) = try transport()
+        let (target, receiver) = try transport(sendBytes: 4608)
+        let pipes = PipePool(kernel: Rig.kernel, maximum: 1)
+        let pipe = try #require(pipes.take())
+        let block = worker.pool.blockSizeBytes
+        consumer.onReceive = { [self] transport in
+            send(consumer.bytes, on: target)
+            transport.bulk = 1 << 20
+            source.inlet = pipe
+            target.outlet = pipe
+        }
+        consumer.onSplice = { transport in
+            #expect(target.flush() == .pending)
+            transport.receive(credit: 0)
+        }
+        let sent = (0..<(3 * block)).map { UInt8(truncatingIfNeeded: $0 &* 11) }
+        Rig.write(sender, sent)
+        source.receive(credit: 1 << 20)
+        var arrived: [UInt8] = []
+        #expect(
+            turn {
+                arrived += Rig.readBytes(receiver)
+                return arrived.count >= sent.count
+            })
+        #expect(arrived == sent)
+        #expect(consumer.events.filter { $0 == "drained" }.count == 1)
+        source.close()
+        target.close()
+        pipes.put(pipe)
+        for fd in [sender, receiver] { #expect(Rig.kernel.close(fd) == 0) }
+    }
+
+    @Test("a pipe that still holds bytes is not used again")
+    func pipeWithBytes() throws {
+        let (source, sender) = try transport()
+        let pipes = PipePool(kernel: Rig.kernel, maximum: 1)
+        let pipe = try #require(pipes.take())
+        source.inlet = pipe
+        consumer.onReceive = { transport in transport.bulk = 1 << 20 }
+        consumer.onSplice = { transport in transport.receive(credit: 0) }
+        Rig.write(sender, [UInt8](repeating: 1, count: 2 * worker.pool.blockSizeBytes))
+        source.receive(credit: 1 << 20)
+        #expect(turn { pipe.byteCount > 0 })
+        source.close()
+        pipes.put(pipe)
+        #expect(pipes.usedCount == 0 && pipes.freeCount == 0)
+        #expect(Rig.kernel.close(sender) == 0)
     }
 
     @Test("bytes that come in one go are handed over to whoever is the consumer then")
