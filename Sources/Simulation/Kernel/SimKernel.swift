@@ -486,7 +486,8 @@ public final class SimKernel: Kernel, @unchecked Sendable {
 
     public override func yieldThread() {
         end(.yieldThread, 0, 0, 0)
-        machine.scheduler.yield()
+        // Time passes: whom the caller waits for may be stalled.
+        machine.scheduler.sleep(1000)
     }
 
     public override var hasFibres: Bool { true }
