@@ -16,7 +16,7 @@ final class SweepMaster {
         var next: UInt64
         var current: (seed: UInt64, kind: Sweep.Kind)?
         var texts: [String] = [], trace: [String] = []
-        var hasEnded = false
+        var hasEnded = false, wantsMore = false
 
         init(number: Int, first: UInt64) {
             self.number = number
@@ -27,6 +27,7 @@ final class SweepMaster {
     private let command: MartletSim
     private let program = Process.path
     private var totals = SweepTotals()
+    private var sweepHash: UInt64 = 0
     private var failures: [Failure] = []
     private let start = Process.seconds
     private var lastSaid = 0.0
@@ -65,6 +66,7 @@ final class SweepMaster {
         for name in command.poller { words += ["--poller", name] }
         if command.noFaults { words.append("--no-faults") }
         job.hasEnded = false
+        job.wantsMore = false
         job.child = ChildProcess(words.joined(separator: " ") + " 2>&1")
     }
 
@@ -79,12 +81,15 @@ final class SweepMaster {
             job.texts = []
             job.trace = []
         case "done":
-            totals.add(Array(words.dropFirst()))
+            // The same for the same seeds, in whatever order they end.
+            if let hash = words.dropFirst().first.flatMap({ UInt64($0) }) { sweepHash ^= hash }
+            totals.add(Array(words.dropFirst(2)))
             if !job.texts.isEmpty { note(job) }
             job.current = nil
         case "fail": job.texts.append(String(line.dropFirst(5)))
         case "trace": job.trace.append(String(line.dropFirst(6)))
         case "end": job.hasEnded = true
+        case "more": job.wantsMore = true
         default: if job.trace.count < 200 { job.trace.append(line) }
         }
     }
@@ -92,6 +97,7 @@ final class SweepMaster {
     private func ended(_ job: Job, _ status: Int32) {
         job.child = nil
         if job.hasEnded { return }
+        if job.wantsMore { return begin(job) }
         job.texts.append("the process has ended with \(status)")
         note(job)
         begin(job)
@@ -126,7 +132,7 @@ final class SweepMaster {
         Process.say("\(totals.events) events, \(totals.eventsForNothing) for nothing")
         let counts = zip(SimFault.allCases, totals.faults).filter { $1 > 0 }.map { "\($0) \($1)" }
         Process.say("faults: " + (counts.isEmpty ? "none" : counts.joined(separator: ", ")))
-        Process.say("\(failures.count) failed")
+        Process.say("\(failures.count) failed; hash of all traces \(String(sweepHash, radix: 16))")
         for failure in failures { Process.say("  \(command.replay(failure.seed, failure.kind))") }
     }
 

@@ -6,8 +6,10 @@ struct SweepWorker {
 
     func run() -> Int32 {
         var seed = command.first
+        var left = SweepWorker.seedsPerProcess
         let end = command.first + command.seeds
-        while seed < end {
+        while seed < end && left > 0 {
+            left -= 1
             for kind in command.kinds {
                 Process.say("begin \(kind.rawValue) \(seed)")
                 let report = Sweep.run(seed: seed, kind, command.options, trace: .last(30))
@@ -17,13 +19,16 @@ struct SweepWorker {
                         Process.say("fail \(violation.replacing("\n", with: " "))")
                     }
                 }
-                Process.say("done " + SweepTotals(report).words)
+                Process.say("done \(report.traceHash) " + SweepTotals(report).words)
             }
             seed += UInt64(command.stride)
         }
-        Process.say("end")
+        Process.say(seed < end ? "more" : "end")
         return 0
     }
+
+    /// What a configuration makes lives as long as its process: so that it does not add up, a process ends early.
+    private static let seedsPerProcess = 200
 }
 
 /// What is added up over a sweep.

@@ -124,8 +124,8 @@ final class Exchange {
     var timesDelivered = 0
     /// Times that a server has sent the whole response and kept the connection, or ended it in order.
     var timesAnswered = 0
-    /// The client has sent the whole request.
-    var isSent = false
+    /// Times that the client has begun to send it: again, when the connection broke under a pipelined request.
+    var timesSent = 0
     var interimsSeen = 0
 
     init(id: Int) { self.id = id }

@@ -99,6 +99,7 @@ final class HTTPClientPeer {
         var together: [UInt8] = []
         for exchange in batch {
             let start = together.count
+            exchange.timesSent += 1
             together.append(contentsOf: exchange.requestHead(host: "sim"))
             if exchange.expectsContinue {
                 if wire.send(together) != nil { return }
@@ -123,7 +124,6 @@ final class HTTPClientPeer {
                 if wire.send(together, pace: exchange.requestPace) != nil { return }
                 together = []
             }
-            exchange.isSent = true
             if exchange.clientFlaw == .halfClose { wire.finish() }
         }
     }

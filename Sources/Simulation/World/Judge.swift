@@ -83,10 +83,9 @@ extension ProxyWorld {
     }
 
     func requestDelivered(_ exchange: Exchange) {
-        let isOnce = exchange.timesDelivered <= 1
-        if isOnce || plan.retriesAnything { return }
+        if exchange.timesDelivered <= exchange.timesSent || plan.retriesAnything { return }
         if !exchange.isIdempotent { violation("exchange \(exchange.id): delivered twice \(story(exchange))") }
-        if exchange.timesDelivered > plan.retries + 1 {
+        if exchange.timesDelivered > exchange.timesSent * (plan.retries + 1) {
             violation("exchange \(exchange.id): delivered \(exchange.timesDelivered) times")
         }
     }

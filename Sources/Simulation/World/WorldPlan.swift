@@ -92,7 +92,9 @@ struct WorldPlan {
     var switchProbability = 0.25
     var machineOptions = SimMachine.Options()
 
-    var pollerChoice: PollerChoice {
+    var pollerChoice: PollerChoice { WorldPlan.choice(of: poller) }
+
+    static func choice(of poller: String) -> PollerChoice {
         switch poller {
         case "epoll": return .epoll
         case "kqueue": return .kqueue
@@ -109,6 +111,12 @@ struct WorldPlan {
         case harmless
         /// What breaks connections, and lets descriptors run out.
         case breaking
+    }
+
+    /// A plan of nothing but faults.
+    init(faults: FaultLevel, seed: UInt64) {
+        self.seed = seed
+        self.faults = faults
     }
 
     static let pollers = ["epoll", "kqueue", "poll", "select"]
