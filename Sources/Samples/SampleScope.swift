@@ -82,6 +82,16 @@ open class SampleScope {
     /// Writes the value of a variable of log formats (manual, section 8.2.6).
     open func write(_ tag: FormatTag, _ flags: FormatFlags, to line: inout LogLine) { line.appendNothing(flags) }
 
+    // MARK: For converters
+
+    /// The number of usable servers of the backend of that name; nil when there is none.
+    open func usableServers(backend name: Span<UInt8>) -> Int64? { nil }
+    /// The number of sessions that wait for a server, `backend/server` or one of the backend at hand; nil when there is
+    /// none.
+    open func queueLength(server name: Span<UInt8>) -> Int64? { nil }
+    /// Keeps a value in a slot of `declare capture`; nothing happens when there is no such slot.
+    open func capture(_ value: Sample, slot: Int, response: Bool) {}
+
     // MARK: Connections
 
     /// Addresses of the two connections. `.unspecified` when unknown.

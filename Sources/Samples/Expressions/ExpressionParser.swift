@@ -109,6 +109,8 @@ public struct ExpressionParser {
             cursor = list.end
         }
         let range = start < cursor ? start..<cursor : nameRange
+        // A string that is left out is empty.
+        if words.isEmpty, shape.required == [.string] { words = [[]] }
         if words.count < shape.required.count, !shape.kind(words.count).hasDefault {
             let wanted = shape.required.map(\.name).joined(separator: ", ")
             throw ExpressionFailure(

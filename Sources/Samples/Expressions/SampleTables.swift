@@ -2,7 +2,7 @@
 /// line here.
 public enum SampleTables {
     public static let fetches: [FetchKeyword] = AllFetches.all
-    public static let converters: [ConverterKeyword] = ArithmeticConverters.all
+    public static let converters: [ConverterKeyword] = AllConverters.all
 
     public static let fetchesByName = Dictionary(
         fetches.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

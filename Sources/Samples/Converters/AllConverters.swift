@@ -1,0 +1,7 @@
+/// All families of converters.
+enum AllConverters {
+    static let all: [ConverterKeyword] =
+        ArithmeticConverters.all + TextConverters.all + EncodingConverters.all + HashConverters.all
+        + CryptoConverters.all + TimeConverters.all + AddressConverters.all + VariableConverters.all
+        + ProxyConverters.all
+}
