@@ -14,7 +14,7 @@ enum StressPlan {
     static let seed = number("STRESS_SEED").map { UInt64($0) } ?? UInt64.random(in: 0..<1_000_000)
     /// Nothing takes this long: whoever waits longer waits for ever.
     static let hangNanoseconds: UInt64 = 20_000_000_000
-    static let pollers: [PollerChoice] = [.epoll, .kqueue, .poll, .select]
+    static let pollers = Rig.pollers.map(\.choice)
 
     private static func number(_ name: String) -> Double? {
         // SAFETY: the environment is not changed while tests run.
