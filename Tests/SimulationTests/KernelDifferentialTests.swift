@@ -33,12 +33,12 @@ private enum Step {
 
 /// What a sequence works on.
 private enum Stage: CaseIterable {
-    case tcp, unix, pipe, eventfd, connecting, splice
+    case tcp, unix, pipe, eventfd, connecting, splice, udp, unixDatagram
 
     /// Descriptors that it opens at first.
     var descriptors: Int {
         switch self {
-        case .tcp, .unix, .pipe: return 2
+        case .tcp, .unix, .pipe, .udp, .unixDatagram: return 2
         case .eventfd: return 1
         case .connecting: return 3
         case .splice: return 4
@@ -55,6 +55,9 @@ private struct Player {
     var isGone: [Bool] = []
     var level: Int32 = -1
     var edge: Int32 = -1
+    var queue: Int32 = -1
+    /// With a second descriptor of an open file the emulation of kqueue and a real one differ.
+    var hasDuplicates = false
     var listening: Int32 = -1
     var address = SocketAddress()
     var log: [String] = []
@@ -74,6 +77,8 @@ private struct Player {
             _ = rig.add(edge, file, Mask.input | Mask.output | Mask.peerHangup | HOST_EPOLL_ET, token: UInt64(number))
         }
         look("start")
+        queue = rig.kernel.kqueueCreate()
+        for (number, file) in files.enumerated() where file >= 0 { rig.addFilters(queue, file, token: UInt64(number)) }
         for step in steps {
             // What arrives while a full buffer is emptied depends on window sizes: only the outcome is compared.
             if case .drain = step {
@@ -84,6 +89,7 @@ private struct Player {
         }
         for (number, file) in files.enumerated() where !isGone[number] { _ = rig.kernel.close(file) }
         for file in [level, edge, listening] where file >= 0 { _ = rig.kernel.close(file) }
+        _ = rig.kernel.kqueueClose(queue)
         return log
     }
 
@@ -94,6 +100,8 @@ private struct Player {
         case .unix: files = two(rig.pair())
         case .pipe: files = two(rig.pipe())
         case .eventfd: files = [rig.kernel.eventfd()]
+        case .unixDatagram: files = two(rig.pair(KernelRig.datagram))
+        case .udp: files = two(rig.datagramPair())
         case .splice: files = two(rig.connection()) + two(rig.pipe())
         case .connecting:
             (listening, address) = rig.listener(backlog: 8)
@@ -142,6 +150,7 @@ private struct Player {
             var address = SocketAddress()
             return Int(kernel.peerAddress(files[file], &address))
         case .dup(let file):
+            hasDuplicates = true
             let number = kernel.dup(files[file])
             files.append(number)
             isGone.append(false)
@@ -185,8 +194,9 @@ private struct Player {
             line += " \(name)" + found.map { "[\($0.0):\(String($0.1, radix: 16))]" }.joined()
         }
         for (number, file) in files.enumerated() where !isGone[number] {
-            line += " \(number):\(String(rig.mask(file), radix: 16))"
+            line += " \(number):\(String(rig.mask(file), radix: 16))\(rig.select(file))"
         }
+        if !hasDuplicates { line += " kqueue" + rig.filters(queue) }
         if listening >= 0 { line += " l:\(rig.mask(listening))" }
         log.append(line)
     }
@@ -234,6 +244,15 @@ private struct Author {
                     choice < 30
                         ? .send(0, size)
                         : choice < 60 ? .splice(1, 3, size) : choice < 90 ? .splice(2, 1, size) : .recv(0, 10_000))
+            case .udp, .unixDatagram:
+                steps.append(
+                    choice < 40
+                        ? .send(file, 1 + random.below(500))
+                        : choice < 75
+                            ? .recv(file, 1 + random.below(600))
+                            : choice < 80
+                                ? .peek(file, 10)
+                                : choice < 90 ? .error(file) : choice < 94 ? .shutdown(file, 2) : .close(file))
             case .tcp, .unix:
                 steps.append(socketStep(file, choice, &open, &count, isTCP: stage == .tcp))
             }
@@ -306,13 +325,15 @@ struct KernelDifferentialTests {
             network.latencyNanoseconds = 0...0
             network.streamBytes = 512 * 1024
             let machine = SimMachine(SimScheduler(seed: seed), options: network)
-            var played = Player(KernelRig(kernel: SimKernel(machine)), settleMicroseconds: 0)
+            var options = SimKernel.Options()
+            options.offersKqueue = true
+            var played = Player(KernelRig(kernel: SimKernel(machine, options: options)), settleMicroseconds: 0)
             let expected = played.play(stage, steps)
             #expect(machine.unsupported == [])
             // The real network takes its time when the machine is busy: a difference counts if it stays.
             var real: [String] = []
-            for settle in [100, 2_000, 20_000] as [UInt32] {
-                var player = Player(KernelRig(kernel: HostKernel()), settleMicroseconds: settle)
+            for settle in [0, 2_000, 20_000] as [UInt32] {
+                var player = Player(KernelRig(kernel: HostKernel(kqueueEmulation: true)), settleMicroseconds: settle)
                 real = player.play(stage, steps)
                 if real == expected { break }
             }

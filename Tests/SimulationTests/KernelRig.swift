@@ -102,6 +102,49 @@ struct KernelRig {
         }
     }
 
+    /// Two UDP sockets that are connected to each other.
+    func datagramPair() -> (Int32, Int32) {
+        var addresses = [SocketAddress(), SocketAddress()]
+        let sockets = (0..<2).map { number in
+            let fd = kernel.socket(AF_INET, KernelRig.datagram, 0)
+            _ = kernel.bind(fd, SocketAddress(ipv4: 0x7F00_0001, port: 0))
+            _ = kernel.localAddress(fd, &addresses[number])
+            return fd
+        }
+        _ = kernel.connect(sockets[0], addresses[1])
+        _ = kernel.connect(sockets[1], addresses[0])
+        return (sockets[0], sockets[1])
+    }
+
+    /// What select says of a descriptor now: "r", "w", both or nothing.
+    func select(_ fd: Int32) -> String {
+        guard fd >= 0, fd < 1024 else { return "" }
+        var read = [UInt64](repeating: 0, count: 16)
+        read[Int(fd) / 64] = 1 << UInt64(fd % 64)
+        var write = read
+        guard unsafe kernel.select(fd + 1, &read, &write, 0) >= 0 else { return "?" }
+        return (read.contains { $0 != 0 } ? "r" : "") + (write.contains { $0 != 0 } ? "w" : "")
+    }
+
+    /// Both directions of a descriptor, level-triggered.
+    func addFilters(_ queue: Int32, _ fd: Int32, token: UInt64) {
+        for filter in [HOST_EVFILT_READ, HOST_EVFILT_WRITE] {
+            var change = unsafe host_kevent_make(UInt64(fd), filter, HOST_EV_ADD, 0, token)
+            _ = unsafe kernel.kqueueWait(queue, &change, 1, nil, 0, 0)
+        }
+    }
+
+    /// What a kqueue reports now, in order: token, direction, whether it is the end, whether an error.
+    func filters(_ queue: Int32) -> String {
+        var events = unsafe Array(repeating: host_kevent_make(0, 0, 0, 0, 0), count: 16)
+        let count = unsafe kernel.kqueueWait(queue, nil, 0, &events, 16, 0)
+        return unsafe events.prefix(max(0, Int(count))).map { event in
+            let end = unsafe UInt32(event.flags) & HOST_EV_EOF != 0 ? "!" : ""
+            let direction = unsafe Int32(event.filter) == HOST_EVFILT_READ ? "r" : "w"
+            return unsafe "[\(UInt(bitPattern: event.udata))\(direction)\(end)\(event.fflags)]"
+        }.sorted().joined()
+    }
+
     func add(_ epoll: Int32, _ fd: Int32, _ events: UInt32, token: UInt64? = nil) -> Int32 {
         kernel.epollControl(epoll, HOST_EPOLL_CTL_ADD, fd, events, token ?? UInt64(fd))
     }

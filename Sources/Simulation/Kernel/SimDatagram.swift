@@ -18,6 +18,7 @@ final class SimDatagram: SimFile {
     private var isClosed = false
     /// The other end of a pair.
     private weak var pair: SimDatagram?
+    private var hadPair = false
     private var wantsRoom: [SimDatagram] = []
 
     init(_ machine: SimMachine, family: Int32) {
@@ -29,8 +30,8 @@ final class SimDatagram: SimFile {
     override var isSocket: Bool { true }
 
     static func join(_ one: SimDatagram, _ other: SimDatagram) {
-        one.pair = other
-        other.pair = one
+        (one.pair, one.hadPair) = (other, true)
+        (other.pair, other.hadPair) = (one, true)
     }
 
     override func poll() -> UInt32 {
@@ -97,7 +98,10 @@ final class SimDatagram: SimFile {
     }
 
     override func write(_ bytes: UnsafeRawBufferPointer, _ call: SimWrite) -> Int {
-        if remote.family == .unspecified && pair == nil { return isUnix ? -Int(ENOTCONN) : -Int(EDESTADDRREQ) }
+        if remote.family == .unspecified && !hadPair {
+            if isUnix && !shutWrite { wake(Mask.output) }
+            return isUnix ? (shutWrite ? -Int(EPIPE) : -Int(ENOTCONN)) : -Int(EDESTADDRREQ)
+        }
         return unsafe send(bytes, to: remote, call)
     }
 
@@ -107,11 +111,21 @@ final class SimDatagram: SimFile {
         if bytes.count > (isUnix ? 200_000 : 65507) { return -Int(EMSGSIZE) }
         if let faults = call.faults, machine.inject(faults, .writeAgain) { return -Int(EAGAIN) }
         if isUnix {
-            guard let receiver = destination(address) else {
-                return pair == nil && remote.family == .unspecified ? -Int(ENOENT) : -Int(ECONNREFUSED)
+            guard let receiver = destination(address), !receiver.isClosed else {
+                if hadPair {
+                    // Said once; from then on it is a socket without a peer, and what the peer sent is gone.
+                    (hadPair, pair) = (false, nil)
+                    (queue, queuedBytes) = ([], 0)
+                    wake(Mask.output)
+                    return -Int(ECONNREFUSED)
+                }
+                return address.family == .unspecified || machine.node(address.path ?? "") != nil
+                    ? -Int(ECONNREFUSED) : -Int(ENOENT)
             }
-            if receiver.isClosed { return -Int(ECONNREFUSED) }
-            if receiver.shutRead { return -Int(EPIPE) }
+            if receiver.shutRead {
+                wake(Mask.output)
+                return -Int(EPIPE)
+            }
             if receiver.isFull {
                 receiver.wantsRoom.append(self)
                 return -Int(EAGAIN)
@@ -124,6 +138,8 @@ final class SimDatagram: SimFile {
         let copy = unsafe [UInt8](bytes)
         let from = local
         machine.scheduler.after(machine.latency()) { [self] in
+            // The sender's memory is free again.
+            wake(Mask.output)
             if let receiver = destination(address), !receiver.isClosed {
                 receiver.arrived(copy, from: from)
             } else if remote == address && !isClosed {
@@ -137,7 +153,7 @@ final class SimDatagram: SimFile {
 
     private func arrived(_ bytes: [UInt8], from: SocketAddress) {
         // What does not fit is lost, as it is.
-        if isFull || shutRead { return }
+        if isFull { return }
         queue.append((bytes, from))
         queuedBytes += bytes.count
         wake(Mask.input)
@@ -150,7 +166,7 @@ final class SimDatagram: SimFile {
 
     func receive(_ buffer: UnsafeMutableRawBufferPointer, _ from: inout SocketAddress, _ call: SimRead) -> Int {
         if pendingError != 0 { return -Int(takeError()) }
-        guard let first = queue.first else { return shutRead ? 0 : -Int(EAGAIN) }
+        guard let first = queue.first else { return -Int(EAGAIN) }
         if let faults = call.faults, machine.inject(faults, .readAgain) {
             machine.scheduler.after(machine.scheduler.draw(faults.delayNanoseconds)) { [self] in wake(Mask.input) }
             return -Int(EAGAIN)
@@ -186,10 +202,9 @@ final class SimDatagram: SimFile {
 
     override func released() {
         isClosed = true
+        // What lay unread frees its sender's memory.
+        if isUnix && !queue.isEmpty { pair?.wake(Mask.output) }
         machine.datagrams.removeAll { $0 === self }
-        if let pair {
-            pair.wake(Mask.any, all: true)
-        }
         for sender in wantsRoom { sender.wake(Mask.output) }
         forgetWaiters()
     }
