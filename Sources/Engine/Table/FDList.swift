@@ -15,10 +15,10 @@ struct FDList: Sendable {
     static let locked: Int32 = 1
     static let end: Int32 = 2
 
-    /// Which pair of links in a slot the list runs through.
+    /// Which pair of links in a slot the list runs through: the offset of the first, counted over both halves.
     enum Links: Int, Sendable {
+        case ready = 56
         case update = 96
-        case ready = 104
     }
 
     private let table: FDMemory

@@ -2,6 +2,9 @@ import Base
 import CPlatform
 
 /// The memory of the descriptor table: one slot per number, mapped as zeros, so that an unused page costs nothing.
+///
+/// The first halves of all slots lie together, and behind them the second ones: a local descriptor uses the first half
+/// only, so a connection costs 64 bytes here.
 // SAFETY: Sendable because it is a constant pointer and its length; slots are atomic cells. The owner of the mapping
 // is `FDTable`, which outlives every user.
 @safe
@@ -35,12 +38,15 @@ struct FDMemory: @unchecked Sendable {
     subscript(fd: Int32) -> FDSlot {
         precondition(covers(fd), "a descriptor number beyond the table")
         // SAFETY: within the mapping by the line above.
-        return unsafe FDSlot(at: base + Int(fd) &* FDSlot.sizeBytes)
+        let half = Int(fd) &* FDSlot.halfBytes
+        return unsafe FDSlot(at: base + half, sharedAt: base + (capacity &* FDSlot.halfBytes &+ half))
     }
 
     func link(_ fd: Int32, _ offset: Int) -> AtomicLink {
         precondition(covers(fd), "a descriptor number beyond the table")
+        let half = Int(fd) &* FDSlot.halfBytes
         // SAFETY: within the mapping; offsets are those of FDList.Links, within a slot and aligned to four.
-        return unsafe AtomicLink(at: base + Int(fd) &* FDSlot.sizeBytes + offset)
+        if offset < FDSlot.halfBytes { return unsafe AtomicLink(at: base + half + offset) }
+        return unsafe AtomicLink(at: base + (capacity &- 1) &* FDSlot.halfBytes + half + offset)
     }
 }

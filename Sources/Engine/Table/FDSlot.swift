@@ -90,23 +90,28 @@ public struct FDState: Equatable, Sendable {
     }
 }
 
-/// One slot of the descriptor table: a reference to 128 bytes that the table owns.
+/// One slot of the descriptor table: a reference to two cache lines that the table owns.
 // SAFETY: Sendable and safe because the table outlives its workers, and every field is an atomic cell.
 @safe
 @frozen
 public struct FDSlot: @unchecked Sendable {
     @usableFromInline
     let base: UnsafeMutableRawPointer
+    @usableFromInline
+    let shared: UnsafeMutableRawPointer
 
-    /// Bytes of a slot: two cache lines, the first for what every event touches, the second for sharing.
+    /// Bytes of a slot: one cache line for all that a local descriptor needs, and one that only sharing touches, which
+    /// lies apart from it (`FDMemory`) so that a connection pays for the first alone.
     @usableFromInline static let sizeBytes = 128
+    @usableFromInline static let halfBytes = 64
 
     @inlinable
-    init(at base: UnsafeMutableRawPointer) {
+    init(at base: UnsafeMutableRawPointer, sharedAt shared: UnsafeMutableRawPointer) {
         unsafe self.base = unsafe base
+        unsafe self.shared = unsafe shared
     }
 
-    // SAFETY (all fields): the offsets lie within the slot's 128 bytes and are aligned for their cells.
+    // SAFETY (all fields): the offsets lie within the halves' 64 bytes and are aligned for their cells.
 
     /// Flags and generation; see `FDState`.
     @inlinable
@@ -122,17 +127,19 @@ public struct FDSlot: @unchecked Sendable {
     var tenure: AtomicCell { unsafe AtomicCell(at: base + 24) }
 
     /// Which threads still owe their poller a look.
-    var updateMask: AtomicCell { unsafe AtomicCell(at: base + 64) }
-    /// Which threads are inside: in the handler, in a verb, or bringing their poller into line.
-    var runningMask: AtomicCell { unsafe AtomicCell(at: base + 72) }
+    @inlinable
+    var updateMask: AtomicCell { unsafe AtomicCell(at: base + 32) }
     /// Which threads' pollers watch it for reading. It mirrors the kernel.
-    var polledRead: AtomicCell { unsafe AtomicCell(at: base + 80) }
+    var polledRead: AtomicCell { unsafe AtomicCell(at: base + 40) }
     /// Which threads' pollers watch it for writing.
-    var polledWrite: AtomicCell { unsafe AtomicCell(at: base + 88) }
-    var updateNext: AtomicLink { unsafe AtomicLink(at: base + 96) }
-    var updatePrevious: AtomicLink { unsafe AtomicLink(at: base + 100) }
-    var readyNext: AtomicLink { unsafe AtomicLink(at: base + 104) }
-    var readyPrevious: AtomicLink { unsafe AtomicLink(at: base + 108) }
+    var polledWrite: AtomicCell { unsafe AtomicCell(at: base + 48) }
+    var readyNext: AtomicLink { unsafe AtomicLink(at: base + 56) }
+    var readyPrevious: AtomicLink { unsafe AtomicLink(at: base + 60) }
+
+    /// Which threads are inside: in the handler, in a verb, or bringing their poller into line.
+    var runningMask: AtomicCell { unsafe AtomicCell(at: shared) }
+    var updateNext: AtomicLink { unsafe AtomicLink(at: shared + 32) }
+    var updatePrevious: AtomicLink { unsafe AtomicLink(at: shared + 36) }
 
     @inlinable
     func loadState(_ order: LoadOrder) -> FDState { FDState(bits: state.load(order)) }
