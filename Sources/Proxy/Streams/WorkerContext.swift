@@ -26,7 +26,7 @@ final class WorkerContext: LoopTask {
     let pipes: PipePool?
     /// What expressions ask.
     let scope: StreamScope
-    var acceptPace = AcceptPace()
+    var acceptPace: AcceptPace
     // SAFETY: the runtime holds its contexts and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
     private unowned(unsafe) let runtimeReference: ProxyRuntime
@@ -51,6 +51,7 @@ final class WorkerContext: LoopTask {
             tuning.pipesPerWorker > 0
             ? PipePool(kernel: worker.kernel, maximum: tuning.pipesPerWorker, sizeBytes: tuning.pipeBytes) : nil
         self.worker = worker
+        acceptPace = AcceptPace(isShared: worker.group.workers.count > 1)
         self.process = process
         statistics = process.worker(worker.index)
         bufferBytes = tuning.bufferBytes

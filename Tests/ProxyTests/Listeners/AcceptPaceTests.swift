@@ -7,7 +7,7 @@ import Testing
 struct AcceptPaceTests {
     @Test("one at first, and one for as long as turns without a report lie between")
     func oneAtATime() {
-        var pace = AcceptPace()
+        var pace = AcceptPace(isShared: true)
         for turn in 0..<10_000 {
             #expect(pace.reported(inTurn: UInt64(turn * 2), limit: 64) == 1)
             pace.filled(1, limit: 64)
@@ -16,7 +16,7 @@ struct AcceptPaceTests {
 
     @Test("a backlog, which is reported turn after turn, is worth more, up to the limit")
     func backlog() {
-        var pace = AcceptPace()
+        var pace = AcceptPace(isShared: true)
         var most = 0
         for turn in 0..<10_000 {
             let batch = pace.reported(inTurn: UInt64(turn), limit: 4)
@@ -28,17 +28,19 @@ struct AcceptPaceTests {
 
     @Test("a limit of one is kept, whatever waits")
     func limitOfOne() {
-        var pace = AcceptPace()
+        var pace = AcceptPace(isShared: true)
         for turn in 0..<10_000 {
             #expect(pace.reported(inTurn: UInt64(turn), limit: 1) == 1)
             pace.filled(1, limit: 1)
         }
     }
 
-    @Test("of 512 connections at most one is followed by a try that finds nothing, with any number waiting each turn")
-    func emptyTriesAreRare() {
+    @Test(
+        "of so many connections at most one is followed by a try that finds nothing, whatever waits each turn",
+        arguments: [(true, 512), (false, 32)])
+    func emptyTriesAreRare(isShared: Bool, patience: Int) {
         for waiting in 1...7 {
-            var pace = AcceptPace()
+            var pace = AcceptPace(isShared: isShared)
             var served = 0
             var empty = 0
             for turn in 0..<20_000 {
@@ -51,7 +53,7 @@ struct AcceptPaceTests {
                     empty += 1
                 }
             }
-            #expect(empty <= served / AcceptPace.patience, "\(waiting) waiting: \(empty) of \(served)")
+            #expect(empty <= served / patience, "\(waiting) waiting: \(empty) of \(served)")
             #expect(empty > 0, "\(waiting) waiting: it never tried for more")
         }
     }

@@ -102,7 +102,7 @@ struct ListenerTests {
             tcp + "frontend fe\n backlog 100\n bind FD\n default_backend be\nbackend be\n server s ORIGIN")
         let clients = try (0..<60).map { _ in try bench.client() }
         #expect(bench.turn { bench.runtime.currentConnections == 60 })
-        #expect(bench.runtime.group.workers[0].activity.value(.acceptsEmpty) == 0)
+        #expect(bench.runtime.group.workers[0].activity.value(.acceptsEmpty) <= 1)
         for client in clients { client.close() }
         var servers: [Peer] = []
         #expect(
