@@ -62,6 +62,8 @@ struct RuntimeBuilder {
     private(set) var pendingBinds: [PendingBind] = []
     private(set) var processLogger: Logger
     private var backendOf: [Int: Backend] = [:]
+    /// A `listen` has one for its two sides.
+    private var processingOf: [Int: Processing] = [:]
     private var maximumConnections = 0
 
     init(_ tree: ConfigurationTree, options: ProxyRuntime.Options, kernel: Kernel, threadCount: Int) {
@@ -71,7 +73,7 @@ struct RuntimeBuilder {
         self.threadCount = threadCount
         processLogger = Logger.none
         processLogger = logger(
-            tree.global.logTargets, .plain, [], tag: tree.global.logTag, subject: "global section")
+            tree.global.logTargets, .plain, LogFormats(), [], tag: tree.global.logTag, subject: "global section")
     }
 
     // MARK: Limits
@@ -133,11 +135,12 @@ struct RuntimeBuilder {
     // MARK: Logs
 
     private mutating func logger(
-        _ targets: [LogTarget], _ format: TrafficLogFormat, _ proxyOptions: ProxyOptions, tag: String?, subject: String
+        _ targets: [LogTarget], _ format: TrafficLogFormat, _ formats: LogFormats,
+        _ proxyOptions: ProxyOptions, tag: String?, subject: String
     ) -> Logger {
         do {
             return try Logger(
-                targets: targets, format: format, options: proxyOptions,
+                targets: targets, format: format, formats: formats, options: proxyOptions,
                 tag: tag ?? tree.global.logTag ?? options.logTag, hostname: hostname,
                 resolve: { NameResolver.address($0, port: $0.fixedPort, kernel) })
         } catch {
@@ -159,7 +162,8 @@ struct RuntimeBuilder {
     mutating func buildAll() -> [Frontend] {
         for (index, section) in tree.proxies.enumerated()
         where section.kind.hasBackend && !section.settings.isDisabled {
-            let backend = makeBackend(section)
+            processingOf[index] = Processing(section)
+            let backend = makeBackend(section, index)
             backends.append(backend)
             backendOf[index] = backend
         }
@@ -167,20 +171,22 @@ struct RuntimeBuilder {
         for (index, section) in tree.proxies.enumerated()
         where section.kind.hasFrontend && !section.settings.isDisabled {
             let frontend = makeFrontend(section, index)
+            frontend.candidates = backends.filter { $0.settings.mode == section.settings.mode }
             frontends.append(frontend)
             addBinds(section, frontend)
         }
         return frontends
     }
 
-    private mutating func makeBackend(_ section: ProxySection) -> Backend {
+    private mutating func makeBackend(_ section: ProxySection, _ number: Int) -> Backend {
         var servers: [Server] = []
         for (index, line) in section.servers.enumerated() {
             if let server = makeServer(line, index, in: section) { servers.append(server) }
         }
         let name = LogName(section.name)
         return Backend(
-            name: name, settings: section.settings, servers: servers,
+            name: name, settings: section.settings, processing: processingOf[number] ?? Processing(section),
+            servers: servers,
             counters: BackendCounters(workerCount: threadCount),
             errors: ErrorResponses(section.settings.errorResponses),
             fullconn: max(1, maximumConnections / 10), source: makeSource(section.settings.source))
@@ -242,18 +248,22 @@ struct RuntimeBuilder {
 
     private mutating func makeFrontend(_ section: ProxySection, _ index: Int) -> Frontend {
         let rules = section.useBackends.compactMap { rule -> BackendRule? in
+            if let format = rule.format { return BackendRule(backend: nil, format: format, condition: rule.condition) }
             guard let backend = backendOf[rule.backend] else { return nil }
-            return BackendRule(backend: backend, condition: rule.condition)
+            return BackendRule(backend: backend, format: nil, condition: rule.condition)
         }
         let chosen =
             section.defaultBackend.flatMap { backendOf[$0] } ?? (section.kind == .listen ? backendOf[index] : nil)
         let settings = section.settings
         return Frontend(
             name: LogName(section.name), settings: settings, rules: rules,
+            processing: processingOf[index] ?? Processing(section),
             conditions: ConditionEvaluation(acls: section.acls), defaultBackend: chosen,
             errors: ErrorResponses(settings.errorResponses),
             logger: logger(
-                settings.logTargets, settings.logFormat, settings.options, tag: settings.logTag,
+                settings.logTargets, settings.logFormat,
+                LogFormats(custom: settings.customLogFormat, structuredData: settings.structuredDataFormat),
+                settings.options, tag: settings.logTag,
                 subject: "\(section.kind.rawValue) \(section.name)"),
             counters: FrontendCounters(workerCount: threadCount))
     }

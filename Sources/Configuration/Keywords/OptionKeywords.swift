@@ -31,7 +31,7 @@ enum OptionKeywords {
 
     /// The bits that mean nothing without HTTP, by the name of their keyword.
     static let httpFlags: [String: ProxyOptions] = [
-        "option http-ignore-probes": .httpIgnoreProbes
+        "option http-ignore-probes": .httpIgnoreProbes, "option http-buffer-request": .httpBufferRequest,
     ]
 
     static let table: [Keyword] = [
@@ -45,6 +45,9 @@ enum OptionKeywords {
             http: true,
             "Adds the client's address to requests"
         ) { parser, call throws(SyntaxFailure) in parser.draft.settings.forwardFor = try forwardFor(call) },
+        flag(
+            "http-buffer-request", .everyProxy, .httpBufferRequest, http: true,
+            "Waits for the body before requests are looked at"),
         flag(
             "http-ignore-probes", .clientSide, .httpIgnoreProbes, http: true,
             "No log and no answer for empty connections"),

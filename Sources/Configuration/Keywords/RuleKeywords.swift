@@ -9,12 +9,15 @@ enum RuleKeywords {
             "use_backend", [.frontend, .listen], "<backend> [{if | unless} <condition>]", count: 1...Keyword.many,
             "Backend for what matches a condition"
         ) { parser, call throws(SyntaxFailure) in
-            let name = call[0]
-            if name.contains("%[") { throw .unsupported("a computed backend name", at: call.range(0)) }
+            parser.noteOrder(.useBackend, at: call.statement.range)
+            let format = try RuleSetKeywords.name(parser, call, at: .useBackend)
             var condition: Condition?
-            if call.count > 1 { condition = try parser.condition(call.statement, from: call.first + 1, at: .useBackend) }
+            if call.count > 1 {
+                condition = try parser.condition(call.statement, from: call.first + 1, at: .useBackend)
+            }
             parser.draft.useBackends.append(
-                UseBackendRule(name: name, backend: -1, condition: condition, range: call.statement.range))
+                UseBackendRule(
+                    name: call[0], format: format, backend: -1, condition: condition, range: call.statement.range))
         },
     ]
 

@@ -62,4 +62,8 @@ public enum TrafficLogFormat: Sendable, Hashable {
     case http
     /// `option httplog clf`.
     case httpCLF
+    /// `log-format` (section 8.2.6).
+    case custom
+    /// `log-format json`: each line is a JSON object.
+    case json
 }

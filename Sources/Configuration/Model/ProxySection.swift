@@ -1,3 +1,5 @@
+import Samples
+
 /// The parameters of a `bind` line (manual, section 5.1). nil: not given.
 public struct BindSettings: Sendable, Hashable {
     public var name: String?
@@ -100,18 +102,32 @@ public struct ServerLine: Sendable, Hashable {
 /// One `use_backend` line (manual, section 4.2).
 public struct UseBackendRule: Sendable {
     public var name: String
+    /// The name is computed for each request; one that is no backend's is passed over.
+    public var format: LogFormat?
     /// Index into `ConfigurationTree.proxies`.
     public var backend: Int
     /// nil: always.
     public var condition: Condition?
     public var range: SourceRange
 
-    public init(name: String, backend: Int, condition: Condition?, range: SourceRange = .none) {
+    public init(
+        name: String, format: LogFormat? = nil, backend: Int, condition: Condition?, range: SourceRange = .none
+    ) {
         self.name = name
+        self.format = format
         self.backend = backend
         self.condition = condition
         self.range = range
     }
+}
+
+/// One `use-server` line (manual, section 4.2).
+public struct UseServerRule: Sendable {
+    public var name: String
+    /// The name is computed for each request; one that is no server's is passed over.
+    public var format: LogFormat?
+    public var condition: Condition
+    public var range: SourceRange
 }
 
 /// One `frontend`, `backend` or `listen`.
@@ -132,6 +148,15 @@ public struct ProxySection: Sendable {
     public var servers: [ServerLine] = []
     public var acls: [ACLDefinition] = []
     public var useBackends: [UseBackendRule] = []
+    public var useServers: [UseServerRule] = []
+    public var rules = ProxyRules()
+    /// `redirect` lines; evaluated after `http-request` ones.
+    public var redirects: [RuleLine] = []
+    public var captures = Captures()
+    /// `monitor fail`: any of them.
+    public var monitorFails: [Condition] = []
+    /// The kinds of rules that were read so far.
+    var ruleOrders: Set<RuleOrder> = []
     /// `default_backend`, as an index into `ConfigurationTree.proxies`. nil: a `listen` uses itself, a frontend
     /// answers 503 (or closes).
     public var defaultBackend: Int?
@@ -155,6 +180,7 @@ public struct DefaultsSection: Sendable {
     public var name: String
     public var settings: ProxySettings
     public var acls: [ACLDefinition] = []
+    public var rules = ProxyRules()
     public var range: SourceRange
 
     public init(name: String, settings: ProxySettings, range: SourceRange = .none) {
@@ -170,6 +196,9 @@ public struct ConfigurationTree: Sendable {
     public var global = GlobalSettings()
     public var defaults: [DefaultsSection] = []
     public var proxies: [ProxySection] = []
+    public var userLists: [UserList] = []
+    /// `http-errors` sections: responses by status.
+    public var errorSections: [String: [Int: ErrorResponse]] = [:]
     /// The environment as the files left it (`setenv` and kin): what child processes get.
     public var environment: [String: String] = [:]
 

@@ -1,4 +1,5 @@
 import Base
+import Samples
 
 /// `mode` (manual, section 4.2).
 public enum ProxyMode: String, Sendable, CaseIterable { case tcp, http }
@@ -51,6 +52,7 @@ public struct ProxyOptions: OptionSet, Sendable, Hashable {
     public static let logAsap = ProxyOptions(rawValue: 1 << 7)
     public static let logSeparateErrors = ProxyOptions(rawValue: 1 << 8)
     public static let httpIgnoreProbes = ProxyOptions(rawValue: 1 << 9)
+    public static let httpBufferRequest = ProxyOptions(rawValue: 1 << 10)
     /// `option nolinger`, for the client side.
     public static let noLinger = ProxyOptions(rawValue: 1 << 11)
     public static let allBackups = ProxyOptions(rawValue: 1 << 14)
@@ -116,6 +118,10 @@ public enum ErrorResponse: Sendable, Hashable {
     case file(path: String, bytes: [UInt8])
     /// `errorloc`, `errorloc302` (302) and `errorloc303` (303).
     case redirect(status: Int, location: String)
+    /// `http-error`.
+    case reply(Reply)
+    /// `errorfiles`: what an `http-errors` section has; until all files are read. What the section lacks stays as it was.
+    indirect case section(String, other: ErrorResponse?)
 }
 
 /// `source`: where connections to servers come from.
@@ -169,6 +175,15 @@ public struct ProxySettings: Sendable {
     public var logFormat = TrafficLogFormat.plain
     var logFormatRange = SourceRange.none
     public var logTag: String?
+    /// `log-format` with a format of its own.
+    public var customLogFormat: LogFormat?
+    public var structuredDataFormat: LogFormat?
+    public var errorLogFormat: LogFormat?
+    public var uniqueIDFormat: LogFormat?
+    public var uniqueIDHeader: [UInt8]?
+    public var monitorURI: [UInt8]?
+    public var requestInspectMilliseconds: Int?
+    public var responseInspectMilliseconds: Int?
 
     /// By HTTP status.
     public var errorResponses: [Int: ErrorResponse] = [:]

@@ -9,6 +9,7 @@ final class Parser {
         case global
         case defaults
         case proxy
+        case userList, httpErrors
         /// A section that could not be opened: its lines are passed over.
         case skipped
     }
@@ -28,6 +29,12 @@ final class Parser {
     var defaultsUses: [Int: DefaultsUse] = [:]
     /// What `unix-bind` hands down to unix sockets.
     var unixBind = UnixBindDefaults()
+
+    /// Where `http-errors` sections are named, and where patterns are changed by rules.
+    var errorSectionUses: [(name: String, range: SourceRange)] = []
+    /// Users of groups: list, group, user.
+    var groupMembers: [(list: Int, group: String, user: String, range: SourceRange)] = []
+    var patternChanges: [(change: PatternChange, range: SourceRange)] = []
 
     /// Sets of patterns that several lines may use, by name.
     var patternSets: [String: PatternSet] = [:]
@@ -104,13 +111,15 @@ final class Parser {
         case .none, .skipped: ""
         case .global: "global"
         case .defaults: "defaults"
+        case .userList: "userlist"
+        case .httpErrors: "http-errors"
         case .proxy: draft.kind.rawValue
         }
     }
 
     private var place: KeywordPlaces {
         switch section {
-        case .none, .skipped: []
+        case .none, .skipped, .userList, .httpErrors: []
         case .global: .global
         case .defaults: .defaults
         case .proxy:
@@ -126,6 +135,8 @@ final class Parser {
         switch section {
         case .skipped:
             return
+        case .userList: return try readUserList(statement)
+        case .httpErrors: return try readHTTPErrors(statement)
         case .none:
             section = .skipped
             throw SyntaxFailure(

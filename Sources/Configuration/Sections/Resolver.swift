@@ -13,6 +13,7 @@ extension Parser {
         }
         assignIdentifiers()
         resolveReferences()
+        resolveRules()
         for proxy in tree.proxies where !proxy.settings.isDisabled { checkServers(proxy) }
         checkBinds()
         for proxy in tree.proxies where !proxy.settings.isDisabled {
@@ -75,7 +76,7 @@ extension Parser {
             tree.proxies[index].defaultBackend = backend(
                 name, among: backends, from: proxy, keyword: "default_backend", at: proxy.settings.defaultBackendRange)
         }
-        for rule in proxy.useBackends.indices {
+        for rule in proxy.useBackends.indices where proxy.useBackends[rule].format == nil {
             var range = proxy.useBackends[rule].range
             range.columnEnd = max(range.columnEnd, range.columnStart + 1)
             if let found = backend(
@@ -99,6 +100,7 @@ extension Parser {
     private func resolveDisabled(_ index: Int, _ backends: [String: Int]) {
         tree.proxies[index].defaultBackend = tree.proxies[index].settings.defaultBackendName.flatMap { backends[$0] }
         tree.proxies[index].useBackends = tree.proxies[index].useBackends.compactMap { rule in
+            if rule.format != nil { return rule }
             guard let found = backends[rule.name] else { return nil }
             var resolved = rule
             resolved.backend = found

@@ -1,6 +1,8 @@
 /// The lines that open a section (manual, sections 2.1 and 4).
 extension Parser {
-    static let sectionNames = ["global", "defaults", "frontend", "backend", "listen"]
+    static let sectionNames = [
+        "global", "defaults", "frontend", "backend", "listen", "userlist", "http-errors",
+    ]
 
     /// Opens a section if the statement does.
     func openSection(_ statement: Statement) throws(SyntaxFailure) -> Bool {
@@ -12,6 +14,8 @@ extension Parser {
             case "defaults": try openDefaults(statement)
             case "frontend": try openProxy(statement, .frontend)
             case "backend": try openProxy(statement, .backend)
+            case "userlist": try openUserList(statement)
+            case "http-errors": try openHTTPErrors(statement)
             default: try openProxy(statement, .listen)
             }
             return true
@@ -32,9 +36,10 @@ extension Parser {
             tree.defaults.append(
                 DefaultsSection(name: draft.name, settings: draft.settings, range: draft.range))
             tree.defaults[tree.defaults.count - 1].acls = draft.acls
+            tree.defaults[tree.defaults.count - 1].rules = draft.rules
         case .proxy:
             tree.proxies.append(draft)
-        case .none, .global, .skipped:
+        case .none, .global, .skipped, .userList, .httpErrors:
             break
         }
         section = .none
@@ -97,6 +102,7 @@ extension Parser {
     private func useLatestDefaults(_ statement: Statement) {
         guard let index = tree.defaults.indices.last else { return }
         draft.settings = tree.defaults[index].settings
+        inheritRules(tree.defaults[index])
         if defaultsUses[index]?.implicit == nil {
             defaultsUses[index, default: DefaultsUse()].implicit = statement.range
         }
@@ -126,6 +132,7 @@ extension Parser {
                     ?? "it must stand above the section that refers to it")
         }
         draft.settings = tree.defaults[found].settings
+        inheritRules(tree.defaults[found])
         if defaultsUses[found]?.explicit == nil {
             defaultsUses[found, default: DefaultsUse()].explicit = statement.range
         }
@@ -138,6 +145,18 @@ extension Parser {
             throw SyntaxFailure(
                 "unexpected argument '\(statement.words[index + 2].text)' after 'from \(name)'",
                 at: statement.range(index + 2))
+        }
+    }
+
+    /// Takes over the rules of a `defaults` section, which come before the proxy's own, with the ACLs that they name: the
+    /// proxy itself does not see these.
+    private func inheritRules(_ defaults: DefaultsSection) {
+        guard !defaults.rules.isEmpty else { return }
+        draft.rules = defaults.rules
+        draft.acls = defaults.acls.map { definition in
+            var hidden = definition
+            hidden.name = "\u{0}" + definition.name
+            return hidden
         }
     }
 }

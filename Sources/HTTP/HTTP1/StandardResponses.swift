@@ -64,6 +64,7 @@ public enum StandardResponses {
 
     private static func explanation(_ status: HTTPStatus) -> StaticString {
         switch status.code {
+        case 200: "Service ready."
         case 400: "This request is not valid HTTP."
         case 401: "Please sign in to see this page."
         case 403: "You are not allowed to see this page."

@@ -18,6 +18,7 @@ enum Assignment {
 final class Backend {
     let name: LogName
     let settings: ProxySettings
+    let processing: Processing
     let servers: [Server]
     let counters: BackendCounters
     let queue = ServerQueue()
@@ -36,11 +37,13 @@ final class Backend {
     private let backupIndexes: [Int]
 
     init(
-        name: LogName, settings: ProxySettings, servers: [Server], counters: BackendCounters, errors: ErrorResponses,
+        name: LogName, settings: ProxySettings, processing: Processing, servers: [Server], counters: BackendCounters,
+        errors: ErrorResponses,
         fullconn: Int, source: ConnectionSource?
     ) {
         self.name = name
         self.settings = settings
+        self.processing = processing
         self.servers = servers
         self.counters = counters
         self.errors = errors
@@ -82,6 +85,24 @@ final class Backend {
         let second = pickBackup(avoiding: avoided)
         if case .none = second, let avoided, avoided.isUsable { return again(avoided) }
         return second
+    }
+
+    /// Takes a place on a server that a rule has named; nil when it is down or full.
+    func assign(preferred server: Server) -> Server? {
+        guard server.isUp.load(ordering: .relaxed), server.reserve(limit: limit(of: server)) else { return nil }
+        return server
+    }
+
+    /// `use-server`: the server that the first rule that holds names (manual, section 4.2).
+    func server(for scope: StreamScope, _ texts: RuleTexts) -> Server? {
+        for rule in processing.useServers where processing.conditions.holds(rule.condition, scope) {
+            if let format = rule.format {
+                let name = texts.format(format, scope).span
+                return servers.first { $0.name.equals(name) }
+            }
+            return servers.first { $0.name.equals(rule.name.utf8.span) }
+        }
+        return nil
     }
 
     private func again(_ server: Server) -> Assignment {

@@ -11,6 +11,7 @@ final class Frontend {
     let name: LogName
     let settings: ProxySettings
     let rules: [BackendRule]
+    let processing: Processing
     let conditions: ConditionEvaluation
     let defaultBackend: Backend?
     let errors: ErrorResponses
@@ -19,15 +20,19 @@ final class Frontend {
     /// The most connections at once; 0 for no limit but the process's.
     let maximumConnections: Int
     private(set) var listeners: [Listener] = []
+    /// The backends that computed names may mean; set before the workers start.
+    var candidates: [Backend] = []
     private let places = Places()
 
     init(
-        name: LogName, settings: ProxySettings, rules: [BackendRule], conditions: ConditionEvaluation,
+        name: LogName, settings: ProxySettings, rules: [BackendRule], processing: Processing,
+        conditions: ConditionEvaluation,
         defaultBackend: Backend?, errors: ErrorResponses, logger: Logger, counters: FrontendCounters
     ) {
         self.name = name
         self.settings = settings
         self.rules = rules
+        self.processing = processing
         self.conditions = conditions
         self.defaultBackend = defaultBackend
         self.errors = errors
@@ -56,8 +61,13 @@ final class Frontend {
     }
 
     /// The backend that the rules choose, or the default one (manual, section 4.2, `use_backend`).
-    func backend(for scope: StreamScope) -> Backend? {
-        for rule in rules where conditions.holds(rule.condition, scope) { return rule.backend }
+    func backend(for scope: StreamScope, _ texts: RuleTexts) -> Backend? {
+        for rule in rules where conditions.holds(rule.condition, scope) {
+            guard let format = rule.format else { return rule.backend }
+            // A computed name that is no backend's leads to the default one.
+            let name = texts.format(format, scope).span
+            return candidates.first { $0.name.equals(name) } ?? defaultBackend
+        }
         return defaultBackend
     }
 }

@@ -120,6 +120,16 @@ struct LogClock: ~Copyable {
         line.append(padded: microsecond / 1000, width: 3)
     }
 
+    /// "22/Nov/2026:21:04:05 +0100", in local time.
+    mutating func appendLocalDate(_ microseconds: Int64, to line: inout LogLine) {
+        LogClock.load(&record, LogClock.split(microseconds).second)
+        LogClock.appendRecordSecond(record, to: &line)
+        line.append(record.offsetSeconds < 0 ? " -" : " +")
+        let minutes = Int(record.offsetSeconds.magnitude / 60)
+        line.append(padded: minutes / 60, width: 2)
+        line.append(padded: minutes % 60, width: 2)
+    }
+
     /// "22/Nov/2026:21:04:05 +0000", the date of the common log format, in UTC.
     mutating func appendCommonDate(_ microseconds: Int64, to line: inout LogLine) {
         LogClock.load(&common, LogClock.split(microseconds).second, inUTC: true)

@@ -58,6 +58,16 @@ public struct LogName: @unchecked Sendable, Equatable, CustomStringConvertible {
     }
 }
 
+extension LogName {
+    /// Whether the name is exactly these bytes.
+    func equals(_ other: Span<UInt8>) -> Bool {
+        guard other.count == count else { return false }
+        // SAFETY: a name's bytes live for ever.
+        for index in 0..<count where unsafe start[index] != other[index] { return false }
+        return true
+    }
+}
+
 extension LogLine {
     mutating func append(_ name: LogName) {
         // SAFETY: a name's bytes live for ever.

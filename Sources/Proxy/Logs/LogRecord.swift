@@ -1,4 +1,5 @@
 import Base
+import Configuration
 import Glibc
 
 /// What a stream knows when it ends, or for an early log line when its data phase starts (manual, section 8.2).
@@ -80,6 +81,15 @@ public struct LogRecord: ~Copyable {
     /// The line is written before the data phase is over (`option logasap`): "+" in front of total time and bytes.
     public var isEarly = false
 
+    /// `set-log-level`: the level of the line; nil: as usual.
+    public var level: LogLevel?
+    /// `set-log-level silent`: there is no line.
+    public var isSilent = false
+    /// %bi:%bp: our end of the connection to the server; kept when a log asks for it.
+    public var serverSource = LogAddress()
+    /// %si:%sp: where the server was asked for.
+    public var serverAddress = LogAddress()
+
     private var line: UnsafeMutablePointer<UInt8>?
     private var lineCapacity: Int32 = 0
     private var lineCount: Int32 = -1
@@ -115,6 +125,10 @@ public struct LogRecord: ~Copyable {
         serverQueue = 0
         backendQueue = 0
         isEarly = false
+        level = nil
+        isSilent = false
+        serverSource = LogAddress()
+        serverAddress = LogAddress()
         lineCount = -1
     }
 

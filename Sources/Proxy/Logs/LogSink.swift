@@ -88,8 +88,8 @@ final class LogSink: Sendable {
 
     /// Appends what stands in front of the text in the sink's format.
     func appendHeader(
-        level lineLevel: LogLevel, at microseconds: Int64, processID: [UInt8], clock: inout LogClock,
-        to line: inout LogLine
+        level lineLevel: LogLevel, at microseconds: Int64, processID: [UInt8],
+        structuredData: borrowing LogLine, clock: inout LogClock, to line: inout LogLine
     ) {
         let severity = max(lineLevel, minimumLevel).rawValue
         switch format {
@@ -125,8 +125,10 @@ final class LogSink: Sendable {
             line.append(tag)
             line.append(UInt8(ascii: " "))
             line.append(processID)
-            // No message identifier, no structured data.
-            line.append(" - - ")
+            // No message identifier.
+            line.append(" - ")
+            if structuredData.count > 0 { line.append(structuredData) } else { line.append(UInt8(ascii: "-")) }
+            line.append(UInt8(ascii: " "))
         }
     }
 

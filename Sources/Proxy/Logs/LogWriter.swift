@@ -15,9 +15,15 @@ public final class LogWriter {
     private let kernel: Kernel
     private let statistics: WorkerStatistics
     private var processID: [UInt8]
+    /// The same as a number, for `%pid`.
+    private(set) var processNumber: Int32
+    /// `%H`.
+    let hostname: [UInt8]
     var clock = LogClock()
     /// The text of the line being made.
     var body = LogLine()
+    /// The structured data of the line being made (RFC 5424, section 6.3); empty: none.
+    var structuredData = LogLine()
     private var packet = LogLine()
     /// Descriptors that were made non-blocking, or left as they are.
     private var knownDescriptors: [Int32] = []
@@ -29,7 +35,9 @@ public final class LogWriter {
     public init(kernel: Kernel, statistics: WorkerStatistics, processID: Int32? = nil) {
         self.kernel = kernel
         self.statistics = statistics
-        self.processID = Array(String(processID ?? kernel.processID()).utf8)
+        processNumber = processID ?? kernel.processID()
+        self.processID = Array(String(processNumber).utf8)
+        hostname = Array(kernel.hostName().utf8)
     }
 
     deinit {
@@ -37,7 +45,10 @@ public final class LogWriter {
     }
 
     /// States another process number from now on: after a fork.
-    public func setProcessID(_ number: Int32) { processID = Array(String(number).utf8) }
+    public func setProcessID(_ number: Int32) {
+        processNumber = number
+        processID = Array(String(number).utf8)
+    }
 
     /// Starts a line: the text may become as long as the longest sink takes.
     func startBody(limit: Int) { body.start(limit: limit) }
@@ -45,7 +56,9 @@ public final class LogWriter {
     /// Sends the text in `body` to a sink.
     func send(to sink: LogSink, level: LogLevel, at microseconds: Int64) {
         packet.start(limit: sink.lengthBytes)
-        sink.appendHeader(level: level, at: microseconds, processID: processID, clock: &clock, to: &packet)
+        sink.appendHeader(
+            level: level, at: microseconds, processID: processID, structuredData: structuredData, clock: &clock,
+            to: &packet)
         packet.append(body)
         // The end of line does not count against `len`.
         packet.extendLimit(to: packet.count + 1)

@@ -2,6 +2,8 @@ import Base
 import Configuration
 import Engine
 import Glibc
+import Samples
+import Synchronization
 
 /// The logs of one frontend, backend or of the process: where lines go, in which layout, and which are left out.
 ///
@@ -9,15 +11,24 @@ import Glibc
 public final class Logger: Sendable {
     let sinks: [LogSink]
     let format: TrafficLogFormat
+    private let formats: LogFormats
     private let options: ProxyOptions
     private let bodyLimit: Int
     /// The least severe level that any sink takes.
     private let level: LogLevel
 
+    private let lines = Atomic<UInt64>(0)
+    /// `%lc`: how many lines were written with it.
+    var nextNumber: UInt64 { lines.wrappingAdd(1, ordering: .relaxed).oldValue }
+
     /// Whether any line goes anywhere.
     public var isEnabled: Bool { !sinks.isEmpty }
     /// Whether records must have their request line captured.
     public let wantsRequestLine: Bool
+    /// Whether records must have the addresses of the connection to the server.
+    let wantsServerSource: Bool
+    /// Whether lines are made by formats, which ask a scope.
+    let needsScope: Bool
     /// Whether the only traffic line is the one at accept (no `option tcplog` or `httplog`; manual, section 8.2.1).
     public let logsAtAccept: Bool
     /// Whether records are logged when their data phase starts (`option logasap`).
@@ -28,7 +39,8 @@ public final class Logger: Sendable {
     ///   - hostname: `log-send-hostname`: the name to state, already looked up when none was given; nil without it.
     ///   - resolve: finds the address of a host name.
     public init(
-        targets: [LogTarget], format: TrafficLogFormat, options: ProxyOptions = [], tag: String,
+        targets: [LogTarget], format: TrafficLogFormat, formats: LogFormats = LogFormats(), options: ProxyOptions = [],
+        tag: String,
         hostname: String? = nil, resolve: (AddressSpec) -> SocketAddress? = { _ in nil }
     ) throws(LogTargetError) {
         // The C library reads the time zone's file here, while it can be reached: a later chroot may hide it.
@@ -39,10 +51,14 @@ public final class Logger: Sendable {
         }
         sinks = made
         self.format = format
+        self.formats = formats
         self.options = options
         bodyLimit = (made.map(\.lengthBytes).max() ?? 1) - 1
         level = made.map(\.level).max() ?? .emerg
-        wantsRequestLine = !made.isEmpty && (format == .http || format == .httpCLF)
+        needsScope = !made.isEmpty && (format == .custom || formats.structuredData != nil)
+        wantsRequestLine =
+            !made.isEmpty && (format == .http || format == .httpCLF || format == .json || formats.wantRequestLine)
+        wantsServerSource = !made.isEmpty && (format == .json || formats.wantServerAddresses)
         logsAtAccept = !made.isEmpty && format == .plain
         logsEarly = !made.isEmpty && format != .plain && options.contains(.logAsap)
     }
@@ -62,12 +78,16 @@ public final class Logger: Sendable {
     }
 
     /// Logs a session or a request, unless an option leaves it out (manual, sections 8.2.2, 8.2.3 and 8.3).
-    public func ended(_ record: borrowing LogRecord, on writer: LogWriter, at microseconds: Int64) {
+    /// - Parameter scope: attached to the stream, where `needsScope`.
+    public func ended(
+        _ record: borrowing LogRecord, scope: SampleScope? = nil, on writer: LogWriter, at microseconds: Int64
+    ) {
         guard isEnabled, format != .plain else { return }
         if options.contains(.dontLogNull) && record.isNull && !record.isEarly { return }
         let isNormal = record.isNormal
         if isNormal && options.contains(.dontLogNormal) { return }
-        let lineLevel = isNormal || !options.contains(.logSeparateErrors) ? LogLevel.info : .err
+        if record.isSilent { return }
+        let lineLevel = record.level ?? (isNormal || !options.contains(.logSeparateErrors) ? LogLevel.info : .err)
         guard level >= lineLevel else { return }
         writer.startBody(limit: bodyLimit)
         switch format {
@@ -75,8 +95,15 @@ public final class Logger: Sendable {
         case .tcp: LogLayout.appendTCP(record, clock: &writer.clock, to: &writer.body)
         case .http: LogLayout.appendHTTP(record, clock: &writer.clock, to: &writer.body)
         case .httpCLF: LogLayout.appendCommon(record, clock: &writer.clock, to: &writer.body)
+        case .custom: if let scope { formats.custom?.write(scope, to: &writer.body) }
+        case .json: JSONLayout.appendTraffic(record, at: microseconds, clock: &writer.clock, to: &writer.body)
+        }
+        if let format = formats.structuredData, let scope {
+            writer.structuredData.start(limit: bodyLimit)
+            format.write(scope, to: &writer.structuredData)
         }
         send(lineLevel, on: writer, at: microseconds)
+        writer.structuredData.start()
     }
 
     /// Logs a connection that broke before it became a session (manual, section 8.2.5).
@@ -91,9 +118,15 @@ public final class Logger: Sendable {
         let lineLevel = options.contains(.logSeparateErrors) ? LogLevel.err : .info
         guard level >= lineLevel else { return }
         writer.startBody(limit: bodyLimit)
-        LogLayout.appendRefusal(
-            from: client, acceptDateMicroseconds: acceptDateMicroseconds, frontend: frontend, listener: listener,
-            message: message, clock: &writer.clock, to: &writer.body)
+        if format == .json {
+            JSONLayout.appendRefusal(
+                from: client, frontend: frontend, listener: listener, message: message, at: microseconds,
+                clock: &writer.clock, to: &writer.body)
+        } else {
+            LogLayout.appendRefusal(
+                from: client, acceptDateMicroseconds: acceptDateMicroseconds, frontend: frontend, listener: listener,
+                message: message, clock: &writer.clock, to: &writer.body)
+        }
         send(lineLevel, on: writer, at: microseconds)
     }
 
@@ -101,7 +134,11 @@ public final class Logger: Sendable {
     public func event(_ lineLevel: LogLevel, _ text: String, on writer: LogWriter, at microseconds: Int64) {
         guard isEnabled, level >= lineLevel else { return }
         writer.startBody(limit: bodyLimit)
-        writer.body.append(text: text)
+        if format == .json {
+            JSONLayout.appendEvent(lineLevel, text, at: microseconds, clock: &writer.clock, to: &writer.body)
+        } else {
+            writer.body.append(text: text)
+        }
         send(lineLevel, on: writer, at: microseconds)
     }
 
@@ -118,5 +155,34 @@ extension LogRecord {
     /// `option dontlog-normal`).
     var isNormal: Bool {
         (cause == .none || cause == .local) && retries == 0 && !isRedispatched && status < 500
+    }
+}
+
+/// The formats that a proxy's lines are made with.
+public struct LogFormats: Sendable {
+    var custom: LogFormat?
+    var structuredData: LogFormat?
+
+    public init(custom: LogFormat? = nil, structuredData: LogFormat? = nil) {
+        self.custom = custom
+        self.structuredData = structuredData
+    }
+
+    private var all: [LogFormat] { [custom, structuredData].compactMap { $0 } }
+
+    /// Expressions may ask for what was captured of the request, too.
+    var wantRequestLine: Bool {
+        all.contains { format in
+            !format.expressions.isEmpty
+                || format.tags.contains {
+                    [.requestLine, .method, .uri, .uriWithoutQuery, .path, .query, .version].contains($0)
+                }
+        }
+    }
+
+    var wantServerAddresses: Bool {
+        all.contains { format in
+            format.tags.contains { [.backendSource, .backendSourcePort, .serverAddress, .serverPort].contains($0) }
+        }
     }
 }

@@ -3,7 +3,9 @@ import Samples
 
 /// A `use_backend` rule as it runs.
 struct BackendRule {
-    let backend: Backend
+    /// nil: the name is computed.
+    let backend: Backend?
+    let format: LogFormat?
     /// nil: always.
     let condition: Condition?
 }

@@ -61,6 +61,7 @@ final class StreamScope: SampleScope {
         switch side {
         case .source, .clientSource: return stream.record.client.socketAddress
         case .destination, .clientDestination:
+            if side == .destination && stream.ruleState.changesDestination { return stream.destination }
             if let local { return local }
             let address = localAddress(of: stream.clientTransport)
             local = address
@@ -72,6 +73,22 @@ final class StreamScope: SampleScope {
             _ = worker.kernel.peerAddress(transport.descriptor, &address)
             return address
         }
+    }
+
+    /// A rule has changed the address that the client connected to.
+    func destinationChanged() { local = nil }
+
+    override func write(_ tag: FormatTag, _ flags: FormatFlags, to line: inout LogLine) {
+        guard let stream else { return line.appendNothing(flags) }
+        TagWriter(stream: stream, scope: self, flags: flags).write(tag, to: &line)
+    }
+
+    override func capturedHeader(_ index: Int, response: Bool) -> Sample? {
+        guard let store = stream?.captures, store.owner === stream?.frontend?.processing,
+            let place = store.index(index, isResponse: response), let bytes = unsafe store.value(place)
+        else { return nil }
+        // SAFETY: the slot keeps the bytes until it is filled again, which no evaluation does.
+        return unsafe Sample(.string, bytes)
     }
 
     private func localAddress(of transport: Transport?) -> SocketAddress {

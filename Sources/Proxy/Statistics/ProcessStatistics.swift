@@ -1,3 +1,5 @@
+import Synchronization
+
 /// What one worker counts. Only its thread writes; any thread reads.
 ///
 /// Padded on both sides, so that no two workers write to one cache line.
@@ -48,6 +50,11 @@ public final class ProcessStatistics: Sendable {
         workers = (0..<max(workerCount, 1)).map { _ in WorkerStatistics() }
         self.startMicroseconds = startMicroseconds
     }
+
+    private let requestNumbers = Atomic<UInt32>(0)
+
+    /// The number of a request that a log or a rule asks for (`%rt`).
+    func nextRequestNumber() -> UInt32 { requestNumbers.wrappingAdd(1, ordering: .relaxed).oldValue }
 
     /// A worker's own counters.
     public func worker(_ index: Int) -> WorkerStatistics { workers[index] }

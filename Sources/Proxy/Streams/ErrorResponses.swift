@@ -16,6 +16,8 @@ final class ErrorResponses: Sendable {
         let closingHeadBytes: Int
         /// Whether the connection may go on after it.
         let mayPersist: Bool
+        /// `http-error`: the response is made for each request.
+        var reply: Reply?
     }
 
     private let responses: [Int: Response]
@@ -24,7 +26,7 @@ final class ErrorResponses: Sendable {
     /// The standard pages, made once: a thousand proxies that change none of them share one table.
     private static let standardResponses: [Int: Response] = {
         var table: [Int: Response] = [:]
-        for status in StandardResponses.statuses { table[Int(status)] = standard(status) }
+        for status in [200] + StandardResponses.statuses { table[Int(status)] = standard(status) }
         return table
     }()
     private static let standardFallback = standard(500)
@@ -40,6 +42,11 @@ final class ErrorResponses: Sendable {
                     mayPersist: false)
             case .redirect(let code, let location):
                 table[status] = ErrorResponses.redirect(UInt16(clamping: code), location)
+            case .reply(let reply):
+                table[status] = ErrorResponses.standard(UInt16(clamping: status))
+                table[status]?.reply = reply
+            // Taken apart when the configuration was read.
+            case .section: break
             }
         }
         responses = table

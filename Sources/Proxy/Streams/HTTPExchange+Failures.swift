@@ -20,6 +20,7 @@ extension HTTPExchange {
         stopSeekingServer()
         record.status = Int32(clamping: status)
         let answer = (backend?.errors ?? frontend.errors).response(for: status)
+        if hasAfterRules || answer.reply != nil, !isDelivering { return respondByRules(answer, cause, phase) }
         keepsServer = false
         keepsClient =
             keepsClient && !context.isDraining && answer.mayPersist && requestBody.isDone && state != .requestHead
@@ -28,7 +29,13 @@ extension HTTPExchange {
         let headBytes = keepsClient ? answer.persistentHeadBytes : answer.closingHeadBytes
         let count = isHead ? headBytes : bytes.count
         _ = responseChunk.take()
-        queueForClient(bytes, count)
+        // SAFETY: the array's storage is valid inside the closure.
+        unsafe bytes.withUnsafeBytes { unsafe queueForClient($0, count) }
+        finishLocally(cause, phase, isEmpty: count == 0)
+    }
+
+    /// A response of our own is queued: what is left is to push it out.
+    func finishLocally(_ cause: TerminationCause, _ phase: TerminationPhase, isEmpty: Bool = false) {
         hasResponded = true
         responseBody.isDone = true
         serverDeadline = .never
@@ -36,23 +43,39 @@ extension HTTPExchange {
         client.transport.receive(credit: 0)
         let result = client.transport.flush()
         if case .failed = result { return abort(cause, phase) }
-        if result == .done || count == 0 { return complete() }
+        if result == .done || isEmpty { return complete() }
         clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
         arm()
     }
 
-    private func queueForClient(_ bytes: [UInt8], _ count: Int) {
+    /// Queues bytes for the client, a block's worth after the other.
+    @unsafe
+    func queueForClient(_ bytes: UnsafeRawBufferPointer, _ count: Int) {
         var place = 0
-        // Bounded by the response's length: each round takes a block's worth.
+        // Bounded by the response's length: each round takes some of it.
         while place < count {
             guard var chunk = worker.pool.take() else { return }
-            // SAFETY: the array's storage is valid inside the closure; the range is within it.
-            unsafe bytes.withUnsafeBytes {
-                place += unsafe chunk.append(UnsafeRawBufferPointer(rebasing: $0[place..<count]))
-            }
+            // SAFETY: the caller vouches for the bytes during the call; the range is within them.
+            place += unsafe chunk.append(UnsafeRawBufferPointer(rebasing: bytes[place..<count]))
             record.bytesRead &+= UInt64(chunk.count)
             client.transport.send(chunk)
         }
+    }
+
+    /// The response is one of `http-error`, or rules look at all responses.
+    private func respondByRules(
+        _ answer: ErrorResponses.Response, _ cause: TerminationCause, _ phase: TerminationPhase
+    ) {
+        guard let reply = answer.reply else { return deliver(whole: answer.persistent, cause, phase) }
+        let scope = context.scope
+        scope.attach(self, request: state == .requestHead ? nil : request)
+        self.answer(reply, scope, cause, phase)
+    }
+
+    /// Answers without any rule: one of them has failed.
+    func respondPlainly(_ status: Int, _ cause: TerminationCause, _ phase: TerminationPhase) {
+        isDelivering = true
+        respond(status, cause, phase)
     }
 
     // MARK: The request
@@ -164,7 +187,8 @@ extension HTTPExchange {
             keepsServer = false
             if requestBody.isDone { settle() } else { stopUpload() }
             if state != .spare { arm() }
-        case .requestHead, .server: arm()
+        case .requestHead: arm()
+        case .server: ruleWaitOver()
         case .spare: break
         }
     }
@@ -228,7 +252,9 @@ extension HTTPExchange {
 
     /// Whether the whole request is still at hand.
     private var canReplay: Bool {
-        if hasResponded || requestChunk == nil || retriesLeft <= 0 || !requestBody.isDone { return false }
+        if hasResponded || requestChunk == nil || retriesLeft <= 0 || ruleState.disablesRetries || !requestBody.isDone {
+            return false
+        }
         return requestBody.framing == .none || replay != nil
     }
 

@@ -57,7 +57,6 @@ extension HTTPExchange {
     private func requestParsed(_ headLength: Int) {
         // Locals, here and below: each reading of a variable that refers to an object would count a reference.
         let frontend = self.frontend!
-        let client = self.client!
         record.requestMilliseconds = elapsed(since: requestStart)
         if frontend.logger.wantsRequestLine { captureRequestLine() }
         directives = request.connectionDirectives
@@ -70,12 +69,26 @@ extension HTTPExchange {
         keepsClient = directives.contains(.persistent) && !request.isFramingDoubtful && connectionMode != .close
         clientDeadline = .never
         state = .server
-        guard let chosen = chooseBackend(frontend, client) else { return respond(503, .server, .connect) }
+        if frontend.processing.touchesRequests { beginRules() } else { enterBackend() }
+    }
+
+    /// The frontend lets the request pass: its backend is chosen.
+    func enterBackend() {
+        let frontend = self.frontend!
+        guard let chosen = chooseBackend(frontend) else { return respond(503, .server, .connect) }
         enter(chosen)
         aborts = frontend.settings.options.union(chosen.settings.options).contains(.abortOnClose)
         chosen.counters.add(.requests, on: worker.index)
         connectionMode = max(connectionMode, chosen.settings.httpConnectionMode)
         if connectionMode == .close { keepsClient = false }
+        if chosen.processing.touchesRequests { beginBackendRules(chosen) } else { seekServer() }
+    }
+
+    /// All rules let the request pass: a server is wanted.
+    func seekServer() {
+        guard let frontend, let chosen = backend else { return }
+        ruleState.phase = .none
+        preferredServer = chooseServer(chosen)
         prepareHead(frontend, chosen)
         if !requestBody.isDone {
             letClientSend(context.bufferBytes - upload.byteCount)
@@ -86,12 +99,12 @@ extension HTTPExchange {
         if state != .spare { arm() }
     }
 
-    private func chooseBackend(_ frontend: Frontend, _ client: HTTPConnection) -> Backend? {
+    private func chooseBackend(_ frontend: Frontend) -> Backend? {
         if frontend.rules.isEmpty { return frontend.defaultBackend }
         let scope = context.scope
         scope.attach(self, request: request)
         defer { scope.detach() }
-        return frontend.backend(for: scope)
+        return frontend.backend(for: scope, context.texts)
     }
 
     /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far
@@ -209,6 +222,7 @@ extension HTTPExchange {
             }
         }
         if requestBody.isDone { requestComplete() } else { continueUpload() }
+        if ruleState.wait != .none { bodyArrived() }
     }
 
     /// Bytes of the body, or of a tunnel, are in the pipe to the server.
@@ -250,7 +264,7 @@ extension HTTPExchange {
         if case .failed = transport.flush() { return uploadFailed() }
         if state == .tunnel { return tunnelOpened() }
         // A server that is kept from sending by a slow client is not waited for.
-        if transport.credit > 0 { serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds) }
+        if transport.credit > 0 { serverDeadline = deadline(serverWaitMilliseconds) }
         letClientSend(context.windowBytes - transport.queuedByteCount)
         arm()
     }
@@ -277,7 +291,7 @@ extension HTTPExchange {
         }
         if state == .responseHead {
             if transport.credit == 0 { transport.receive(credit: context.windowBytes) }
-            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+            serverDeadline = deadline(serverWaitMilliseconds)
         }
         arm()
     }
@@ -289,7 +303,7 @@ extension HTTPExchange {
         requestIsWhole()
         guard serverPhase == .connected, state != .server, let transport = connection?.transport else { return }
         if case .failed = transport.flush() { return uploadFailed() }
-        if state == .responseHead { serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds) }
+        if state == .responseHead { serverDeadline = deadline(serverWaitMilliseconds) }
         arm()
         settle()
     }
@@ -301,7 +315,7 @@ extension HTTPExchange {
             letClientSend(context.windowBytes - transport.queuedByteCount)
             arm()
         } else if state == .responseHead {
-            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+            serverDeadline = deadline(serverWaitMilliseconds)
             arm()
         }
         settle()
@@ -344,7 +358,7 @@ extension HTTPExchange {
 
     /// Sends the head, and as much of the body as there is.
     func sendRequest() {
-        guard let used = connection, let backend else { return }
+        guard let used = connection, backend != nil else { return }
         used.requestCount += 1
         state = .responseHead
         hasResponseBytes = false
@@ -370,7 +384,7 @@ extension HTTPExchange {
         while let body = upload.popFirst() { transport.send(body) }
         if case .failed = transport.flush() { return uploadFailed() }
         transport.receive(credit: context.windowBytes)
-        serverDeadline = deadline(backend.settings.timeouts.serverMilliseconds)
+        serverDeadline = deadline(serverWaitMilliseconds)
         if !requestBody.isDone { letClientSend(context.windowBytes - transport.queuedByteCount) }
         arm()
     }

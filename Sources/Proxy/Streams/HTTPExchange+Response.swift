@@ -31,7 +31,7 @@ extension HTTPExchange {
     }
 
     @unsafe
-    private var responseBytes: UnsafeRawBufferPointer {
+    var responseBytes: UnsafeRawBufferPointer {
         // SAFETY: the chunk stays in `responseChunk`, its bytes in place, while the caller reads them.
         switch responseChunk {
         case .some(let chunk): return unsafe chunk.bytes
@@ -111,6 +111,7 @@ extension HTTPExchange {
         case .none, .length, .chunked: break
         }
         if isUpgrade { isUpgrade = false }
+        if touchesResponse && !passesResponseRules() { return }
         state = .responseBody
         sendResponseHead(headLength, ownDirectives, clientOption)
     }
@@ -161,7 +162,7 @@ extension HTTPExchange {
         recordCounts()
         record.activeMilliseconds = elapsed(since: requestStart)
         record.totalMilliseconds = record.idleMilliseconds &+ record.activeMilliseconds
-        context.log(record, with: frontend.logger)
+        context.log(self)
         isLogged = true
     }
 
@@ -262,7 +263,7 @@ extension HTTPExchange {
                 server.receive(credit: room)
                 server.bulk = responseBody.bulk(upTo: room)
             }
-            serverDeadline = room > 0 ? deadline(backend?.settings.timeouts.serverMilliseconds) : .never
+            serverDeadline = room > 0 ? deadline(serverWaitMilliseconds) : .never
         }
         if result != .done {
             clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
@@ -282,7 +283,7 @@ extension HTTPExchange {
                 server.receive(credit: context.windowBytes)
                 server.bulk = responseBody.bulk(upTo: context.windowBytes)
             }
-            serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
+            serverDeadline = deadline(serverWaitMilliseconds)
             if requestBody.isDone { clientDeadline = .never }
             arm()
         }
@@ -346,7 +347,7 @@ extension HTTPExchange {
     /// Either side was active: both waits start again.
     func touchTunnel() {
         let client = frontend.settings.timeouts, server = backend?.settings.timeouts ?? client
-        let tunnel = server.tunnelMilliseconds ?? client.tunnelMilliseconds
+        let tunnel = ruleState.tunnelMilliseconds ?? server.tunnelMilliseconds ?? client.tunnelMilliseconds
         let halfClosed = clientEnded || serverEnded
         clientDeadline = deadline(
             halfClosed

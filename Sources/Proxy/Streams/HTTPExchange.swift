@@ -113,6 +113,8 @@ final class HTTPExchange: ProxiedStream {
     /// `option abortonclose` of the frontend or the backend.
     var aborts = false
     var isLogged = false
+    /// A response of our own is being sent: rules have had their say.
+    var isDelivering = false
     var clientEnded = false, serverEnded = false
     var clientFinished = false, serverFinished = false
 
@@ -240,7 +242,7 @@ final class HTTPExchange: ProxiedStream {
         context.statistics.bytesOut.add(record.bytesRead)
         frontend.counters.count(record, on: worker.index)
         leaveBackend()
-        if !isLogged { context.log(record, with: frontend.logger) }
+        if !isLogged { context.log(self) }
     }
 
     /// Keeps the server's connection for another request, or closes it.
@@ -284,6 +286,9 @@ final class HTTPExchange: ProxiedStream {
         hasResponded = false
         isUpgrade = false
         isLogged = false
+        isDelivering = false
+        ruleState.reset()
+        captures?.reset()
         clientEnded = false
         serverEnded = false
         clientFinished = false

@@ -43,6 +43,13 @@ class ProxiedStream: QueuedStream {
     final var frontend: Frontend!
     final var backend: Backend?
     final var record = LogRecord()
+    final var ruleState = RuleState()
+    /// The server that `use-server` names.
+    final var preferredServer: Server?
+    /// What rules and `capture` lines have kept of this request.
+    final var captures: CaptureStore?
+    /// The address that rules have put in place of the one that the client connected to.
+    final var destination = SocketAddress()
 
     /// The server that the stream holds a place on.
     final var server: Server?
@@ -148,6 +155,9 @@ class ProxiedStream: QueuedStream {
     /// Asks the backend for a server.
     final func requestServer(avoiding avoided: Server? = nil) {
         guard let backend else { return serverUnavailable(.noServer) }
+        if let preferred = preferredServer.take(), let server = backend.assign(preferred: preferred) {
+            return place(on: server)
+        }
         switch backend.assign(avoiding: avoided) {
         case .server(let server): place(on: server)
         case .none: serverUnavailable(.noServer)
@@ -169,6 +179,7 @@ class ProxiedStream: QueuedStream {
         lastServer = server
         server.counters.add(.sessions, on: worker.index)
         record.server = server.name
+        if frontend.logger.wantsServerSource { record.serverAddress = LogAddress(server.address) }
         record.queueMilliseconds = elapsed(since: queueStart)
         if connectStart == .zero { connectStart = worker.now }
         serverDeadline = .never
@@ -234,6 +245,7 @@ class ProxiedStream: QueuedStream {
         serverPhase = .connected
         serverDeadline = .never
         record.connectMilliseconds = elapsed(since: connectStart)
+        if frontend.logger.wantsServerSource { recordServerSource() }
         serverConnected()
     }
 

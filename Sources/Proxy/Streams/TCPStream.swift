@@ -71,7 +71,7 @@ final class TCPStream: ProxiedStream {
         let scope = context.scope
         scope.attach(self)
         defer { scope.detach() }
-        return frontend.backend(for: scope)
+        return frontend.backend(for: scope, context.texts)
     }
 
     private var window: Int { context.windowBytes }
@@ -151,7 +151,7 @@ final class TCPStream: ProxiedStream {
         record.isEarly = true
         record.totalMilliseconds = elapsed(since: acceptTicks)
         recordCounts()
-        context.log(record, with: frontend.logger)
+        context.log(self)
         isLogged = true
     }
 
@@ -330,7 +330,7 @@ final class TCPStream: ProxiedStream {
         context.statistics.bytesOut.add(down)
         frontend.counters.count(bytesIn: up, bytesOut: down, on: worker.index)
         leaveBackend()
-        if !isLogged { context.log(record, with: frontend.logger) }
+        if !isLogged { context.log(self) }
         client.close(reset: cause != .none && frontend.settings.options.contains(.noLinger))
         listener.connectionEnded(on: worker)
         context.bury(slot)

@@ -26,6 +26,8 @@ final class WorkerContext: LoopTask {
     let pipes: PipePool?
     /// What expressions ask.
     let scope: StreamScope
+    /// Lines that formats of rules are written to.
+    let texts: RuleTexts
     var acceptPace: AcceptPace
     // SAFETY: the runtime holds its contexts and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
@@ -57,6 +59,7 @@ final class WorkerContext: LoopTask {
         bufferBytes = tuning.bufferBytes
         windowBytes = 4 * tuning.bufferBytes
         scope = StreamScope(worker: worker, runtime: runtime, valueLimit: tuning.bufferBytes)
+        texts = RuleTexts(valueLimit: tuning.bufferBytes)
         super.init()
     }
 
@@ -85,9 +88,21 @@ final class WorkerContext: LoopTask {
     /// Whether the process takes no new connections, and lets those it has end.
     var isDraining: Bool { runtime.draining }
 
+    /// What an `http-errors` section has for a status; nil: nothing.
+    func errorFile(_ section: String, _ status: Int) -> [UInt8]? {
+        guard case .file(_, let bytes) = runtime.tree.errorSections[section]?[status] else { return nil }
+        return bytes
+    }
+
     /// Writes the traffic line of a stream.
-    func log(_ record: borrowing LogRecord, with logger: Logger) {
-        logger.ended(record, on: logWriter, at: worker.wallClockMicroseconds)
+    func log(_ stream: ProxiedStream) {
+        guard let logger = stream.frontend?.logger else { return }
+        if !logger.needsScope {
+            return logger.ended(stream.record, on: logWriter, at: worker.wallClockMicroseconds)
+        }
+        scope.attach(stream)
+        logger.ended(stream.record, scope: scope, on: logWriter, at: worker.wallClockMicroseconds)
+        scope.detach()
     }
 
     /// An exchange for a request, used before or new.

@@ -1,0 +1,132 @@
+import Configuration
+import HTTP
+import Samples
+
+/// What a section does with what passes through it: its rules, as they run. A `listen` has one for both of its sides.
+///
+/// Thread-safety: immutable.
+final class Processing {
+    let conditions: ConditionEvaluation
+    let connectionRules: [RuleLine]
+    let sessionRules: [RuleLine]
+    let contentRules: [RuleLine]
+    let responseContentRules: [RuleLine]
+    let requestRules: [RuleLine]
+    let redirects: [RuleLine]
+    let responseRules: [RuleLine]
+    let afterRules: [RuleLine]
+    let captures: Captures
+    let monitorURI: [UInt8]?
+    let monitorFails: [Condition]
+    let useServers: [UseServerRule]
+    let uniqueIDFormat: LogFormat?
+    let uniqueIDHeader: [UInt8]?
+    /// `option http-buffer-request`.
+    let buffersRequests: Bool
+    let inspectMilliseconds: Int?
+    let responseInspectMilliseconds: Int?
+    /// The section's name, which `auth` states as realm unless told otherwise.
+    let name: [UInt8]
+
+    /// Whether anything is to be done before a request goes on.
+    let touchesRequests: Bool
+    /// Whether anything is to be done with a response of a server.
+    let touchesResponses: Bool
+    let touchesConnections: Bool
+
+    init(_ section: ProxySection) {
+        let isHTTP = section.settings.mode == .http
+        conditions = ConditionEvaluation(acls: section.acls)
+        connectionRules = section.rules[.tcpRequestConnection]
+        sessionRules = section.rules[.tcpRequestSession]
+        contentRules = section.rules[.tcpRequestContent]
+        responseContentRules = section.rules[.tcpResponseContent]
+        requestRules = isHTTP ? section.rules[.httpRequest] : []
+        redirects = isHTTP ? section.redirects : []
+        responseRules = isHTTP ? section.rules[.httpResponse] : []
+        afterRules = isHTTP ? section.rules[.httpAfterResponse] : []
+        captures = section.captures
+        monitorURI = isHTTP && section.kind.hasFrontend ? section.settings.monitorURI : nil
+        monitorFails = section.monitorFails
+        useServers = section.useServers
+        uniqueIDFormat = section.kind.hasFrontend ? section.settings.uniqueIDFormat : nil
+        uniqueIDHeader = section.kind.hasFrontend ? section.settings.uniqueIDHeader : nil
+        buffersRequests = isHTTP && section.settings.options.contains(.httpBufferRequest)
+        inspectMilliseconds = section.settings.requestInspectMilliseconds
+        responseInspectMilliseconds = section.settings.responseInspectMilliseconds
+        name = Array(section.name.utf8)
+        touchesRequests =
+            !(contentRules.isEmpty && requestRules.isEmpty && redirects.isEmpty && captures.isEmpty)
+            || monitorURI != nil || buffersRequests || uniqueIDHeader != nil
+        touchesResponses =
+            !(responseContentRules.isEmpty && responseRules.isEmpty && afterRules.isEmpty && captures.response.isEmpty)
+            || captures.cookieName != nil
+        touchesConnections = !(connectionRules.isEmpty && sessionRules.isEmpty)
+    }
+}
+
+/// Where a stream stands among the rules, and what they have said about it.
+struct RuleState {
+    /// The stations of a request, in their order (manual, section 4.2).
+    enum Phase: UInt8 {
+        case none
+        case frontendContent, frontendBody, frontendRequest, frontendRedirect
+        case backend
+        case backendContent, backendBody, backendRequest, backendRedirect
+        case server
+        /// Held back; the answer comes when the time is over.
+        case tarpit
+    }
+
+    /// Why a request does not go on now.
+    enum Wait: UInt8 { case none, contents, body, tarpit }
+
+    var phase = Phase.none
+    /// The next rule of the set that is being evaluated.
+    var index = 0
+    var wait = Wait.none
+    /// When the wait that goes on began to count.
+    var waitIsOver = false
+    var isStrict = true
+    var disablesRetries = false
+    var hasHint = false
+    var isMonitor = false
+    var serverMilliseconds: Int?
+    var tunnelMilliseconds: Int?
+    /// Whether the address that the client connected to was changed.
+    var changesDestination = false
+    var changesSource = false
+    /// What `tarpit` answers.
+    var reply: Reply?
+    var requestNumber: UInt32?
+    var uniqueID: [UInt8] = []
+
+    /// For the next request.
+    mutating func reset() {
+        phase = .none
+        index = 0
+        wait = .none
+        waitIsOver = false
+        isStrict = true
+        disablesRetries = false
+        hasHint = false
+        isMonitor = false
+        serverMilliseconds = nil
+        tunnelMilliseconds = nil
+        changesDestination = false
+        changesSource = false
+        if reply != nil { reply = nil }
+        requestNumber = nil
+        uniqueID.removeAll(keepingCapacity: true)
+    }
+}
+
+/// What became of the evaluation of a set of rules.
+enum RuleOutcome {
+    /// All that apply have been carried out.
+    case passed
+    /// The stream was answered, or is over.
+    case ended
+    /// Something is waited for; the evaluation goes on at the same rule.
+    case waiting
+}

@@ -1,0 +1,322 @@
+import Base
+import Buffers
+import Configuration
+import Engine
+import HTTP
+import Samples
+
+/// The way of a request through the rules: the frontend's, the choice of a backend, the backend's; and of a response
+/// through those of backend and frontend. Rules run in order, wait, and go on where they were.
+extension HTTPExchange {
+    // MARK: Requests
+
+    /// The head is whole, and the frontend has something to do with it.
+    func beginRules() {
+        if let store = captureStore() {
+            store.reset()
+            store.capture(request, isResponse: false)
+        }
+        ruleState.phase = .frontendContent
+        advanceRules()
+    }
+
+    /// The backend is chosen, and has something to do with the request.
+    func beginBackendRules(_ backend: Backend) {
+        // A `listen` has been here already, as a frontend.
+        let isSame = backend.processing === frontend.processing
+        ruleState.phase = isSame || !backend.processing.touchesRequests ? .server : .backendContent
+        advanceRules()
+    }
+
+    /// Goes from station to station until something is waited for, or the request is answered or on its way.
+    func advanceRules() {
+        // Bounded: each round goes one station further, or ends.
+        while true {
+            let station = ruleState.phase
+            switch station {
+            case .none, .tarpit: return
+            case .backend: return enterBackend()
+            case .server: return seekServer()
+            default: break
+            }
+            let processing =
+                station.rawValue < RuleState.Phase.backend.rawValue ? frontend.processing : backend?.processing
+            guard let processing else { return }
+            switch visit(station, processing) {
+            case .passed: break
+            case .ended: return
+            case .waiting: return arm()
+            }
+            ruleState.index = 0
+            ruleState.isStrict = true
+            ruleState.waitIsOver = false
+            ruleState.wait = .none
+            guard let next = RuleState.Phase(rawValue: station.rawValue + 1) else { return }
+            ruleState.phase = next
+        }
+    }
+
+    private func visit(_ station: RuleState.Phase, _ processing: Processing) -> RuleOutcome {
+        switch station {
+        case .frontendContent, .backendContent:
+            return run(processing.contentRules, processing, isResponse: false)
+        case .frontendBody:
+            if let uri = processing.monitorURI, answersMonitor(uri, processing) { return .ended }
+            return processing.buffersRequests ? buffer(processing) : .passed
+        case .backendBody: return processing.buffersRequests ? buffer(processing) : .passed
+        case .frontendRequest, .backendRequest:
+            return run(processing.requestRules, processing, isResponse: false)
+        case .frontendRedirect, .backendRedirect:
+            return run(processing.redirects, processing, isResponse: false)
+        case .none, .backend, .server, .tarpit: return .passed
+        }
+    }
+
+    /// `monitor-uri`: the proxy answers by itself, and logs nothing.
+    private func answersMonitor(_ uri: [UInt8], _ processing: Processing) -> Bool {
+        guard request.span(request.targetSlice).equals(uri.span) else { return false }
+        ruleState.isMonitor = true
+        isLogged = true
+        var fails = false
+        if !processing.monitorFails.isEmpty {
+            let scope = context.scope
+            scope.attach(self, request: request)
+            fails = processing.monitorFails.contains { processing.conditions.holds($0, scope) }
+            scope.detach()
+        }
+        respond(fails ? 503 : 200, .local, .request)
+        return true
+    }
+
+    // MARK: Sets of rules
+
+    /// Evaluates a set from the rule at hand on.
+    private func run(_ rules: [RuleLine], _ processing: Processing, isResponse: Bool) -> RuleOutcome {
+        if rules.isEmpty { return .passed }
+        let scope = context.scope
+        scope.attach(self, request: requestForRules, response: isResponse ? response : nil, isResponse: isResponse)
+        var outcome = RuleOutcome.passed
+        while ruleState.index < rules.count {
+            if processing.conditions.holds(rules[ruleState.index].condition, scope) {
+                let step = perform(rules[ruleState.index].action, scope, isResponse: isResponse)
+                if step == .ends { break }
+                if step != .goesOn {
+                    outcome = step == .waits ? .waiting : .ended
+                    break
+                }
+            }
+            ruleState.index += 1
+        }
+        scope.detach()
+        if outcome != .ended && ruleState.hasHint { sendHints() }
+        return outcome
+    }
+
+    /// The request's head, while its bytes are there.
+    private var requestForRules: MessageHead? { requestChunk == nil ? nil : request }
+
+    /// What a rule means for those behind it.
+    private enum Step { case goesOn, ends, waits, over }
+
+    private func perform(_ action: RuleAction, _ scope: StreamScope, isResponse: Bool) -> Step {
+        if ruleState.hasHint, case .earlyHint = action {} else if ruleState.hasHint { sendHints() }
+        if performShared(action, scope) { return .goesOn }
+        let message = isResponse ? response : request
+        switch action {
+        case .allow: return .ends
+        case .deny(let reply): return deny(reply, scope, isResponse: isResponse)
+        case .tarpit(let reply):
+            holdBack(reply)
+            return .waits
+        case .reject, .silentDrop:
+            if case .silentDrop = action { silenceClient() }
+            reject()
+            return .over
+        case .reply(let reply):
+            answer(reply, scope, .local, isResponse ? .headers : .request)
+            return .over
+        case .redirect(let redirect):
+            return self.redirect(redirect, scope, isResponse: isResponse) ? .over : .goesOn
+        case .authenticate(let realm):
+            challenge(realm)
+            return .over
+        case .waitForBody(let milliseconds, let bytes): return waitForBody(milliseconds, bytes) ? .goesOn : .waits
+        case .setTimeout(let isTunnel, let value):
+            setTimeout(isTunnel, value, scope)
+            return .goesOn
+        case .disableRetries:
+            ruleState.disablesRetries = true
+            return .goesOn
+        case .strictMode(let isStrict):
+            ruleState.isStrict = isStrict
+            return .goesOn
+        case .earlyHint(let name, let format):
+            addHint(name, context.texts.format(format, scope).span)
+            return .goesOn
+        case .changePatterns(let change):
+            apply(change, scope)
+            return .goesOn
+        default:
+            let result = edit(message, action, scope)
+            if result == .done || !ruleState.isStrict { return result == .refused ? refuseTarget() : .goesOn }
+            return result == .refused ? refuseTarget() : failRewrite(isResponse)
+        }
+    }
+
+    private func deny(_ reply: Reply, _ scope: StreamScope, isResponse: Bool) -> Step {
+        if isResponse {
+            frontend.counters.add(.deniedResponses, on: worker.index)
+        } else {
+            frontend.counters.add(.deniedRequests, on: worker.index)
+        }
+        answer(reply, scope, .proxy, isResponse ? .headers : .request)
+        return .over
+    }
+
+    /// `normalize-uri ... strict` met what is no valid encoding.
+    private func refuseTarget() -> Step {
+        frontend.counters.add(.requestErrors, on: worker.index)
+        respond(400, .proxy, .request)
+        return .over
+    }
+
+    /// A change found no room, or would have broken the message apart (`strict-mode`).
+    private func failRewrite(_ isResponse: Bool) -> Step {
+        respond(500, .proxy, isResponse ? .headers : .request)
+        return .over
+    }
+
+    private func setTimeout(_ isTunnel: Bool, _ value: TimeoutValue, _ scope: StreamScope) {
+        let milliseconds: Int
+        switch value {
+        case .milliseconds(let number): milliseconds = number
+        case .expression(let expression):
+            scope.beginEvaluation()
+            guard let sample = expression.evaluate(scope),
+                let number = SampleCasts.cast(sample, to: .type(.integer), scope)
+            else { return }
+            milliseconds = Int(clamping: number.integer)
+        }
+        guard milliseconds > 0, milliseconds <= Int(Int32.max) else { return }
+        if isTunnel { ruleState.tunnelMilliseconds = milliseconds } else { ruleState.serverMilliseconds = milliseconds }
+    }
+
+    // MARK: Waiting
+
+    /// `wait-for-body`, `option http-buffer-request`: true when there is nothing (more) to wait for.
+    private func waitForBody(_ milliseconds: Int?, _ bytes: Int) -> Bool {
+        let isEnough = bytes > 0 && upload.byteCount >= bytes
+        if requestBody.isDone || isEnough || ruleState.waitIsOver || upload.byteCount >= context.bufferBytes {
+            ruleState.wait = .none
+            ruleState.waitIsOver = false
+            serverDeadline = .never
+            return true
+        }
+        if ruleState.wait == .none {
+            ruleState.wait = .body
+            serverDeadline = deadline(milliseconds)
+            askForBody()
+        }
+        letClientSend(context.bufferBytes - upload.byteCount)
+        return false
+    }
+
+    private func buffer(_ processing: Processing) -> RuleOutcome {
+        waitForBody(frontend.settings.timeouts.httpRequestMilliseconds, 0) ? .passed : .waiting
+    }
+
+    /// A client that waits to be asked for the body is asked (RFC 9110, section 10.1.1).
+    private func askForBody() {
+        guard request.version >= .http11, upload.byteCount == 0, let index = request.firstIndex(of: .expect),
+            request.value(index).equalsIgnoringCase("100-continue"), var chunk = worker.pool.take()
+        else { return }
+        // SAFETY: a literal's bytes live for ever.
+        _ = unsafe chunk.append(
+            UnsafeRawBufferPointer(start: ("HTTP/1.1 100 Continue\r\n\r\n" as StaticString).utf8Start, count: 25))
+        client.transport.send(chunk)
+        _ = client.transport.flush()
+        request.delete(index)
+    }
+
+    /// More of the body has come while rules wait for it.
+    func bodyArrived() { if ruleState.wait == .body && state == .server { advanceRules() } }
+
+    /// The time that a rule may wait is over.
+    func ruleWaitOver() {
+        switch ruleState.wait {
+        case .body, .contents:
+            ruleState.waitIsOver = true
+            advanceRules()
+        case .tarpit:
+            ruleState.wait = .none
+            guard let reply = ruleState.reply else { return }
+            let scope = context.scope
+            scope.attach(self, request: requestForRules)
+            answer(reply, scope, .proxy, .tarpit)
+        case .none: arm()
+        }
+    }
+
+    private func holdBack(_ reply: Reply) {
+        frontend.counters.add(.deniedRequests, on: worker.index)
+        ruleState.reply = reply
+        ruleState.phase = .tarpit
+        ruleState.wait = .tarpit
+        let timeouts = backend?.settings.timeouts ?? frontend.settings.timeouts
+        serverDeadline = deadline(timeouts.tarpitMilliseconds ?? timeouts.connectMilliseconds ?? 0)
+    }
+
+    // MARK: Responses
+
+    /// How long the server may be silent.
+    var serverWaitMilliseconds: Int? {
+        ruleState.serverMilliseconds ?? backend?.settings.timeouts.serverMilliseconds
+    }
+
+    /// Whether backend or frontend have something to do with responses.
+    var touchesResponse: Bool {
+        frontend.processing.touchesResponses || backend?.processing.touchesResponses == true
+    }
+
+    /// Carries out what backend and frontend have to do with a response of the server. False: it goes no further.
+    func passesResponseRules() -> Bool {
+        let before = backend?.processing, after = frontend.processing
+        if let store = captureStore() { store.capture(response, isResponse: true) }
+        for processing in [before, after === before ? nil : after] {
+            guard let processing else { continue }
+            for rules in [processing.responseContentRules, processing.responseRules] {
+                ruleState.index = 0
+                ruleState.isStrict = true
+                guard case .passed = run(rules, processing, isResponse: true) else { return false }
+            }
+        }
+        return passesAfterRules(before, after)
+    }
+
+    /// `http-after-response`, for responses of servers and for our own.
+    func passesAfterRules(_ before: Processing?, _ after: Processing) -> Bool {
+        for processing in [before, after === before ? nil : after] {
+            guard let processing, !processing.afterRules.isEmpty else { continue }
+            ruleState.index = 0
+            ruleState.isStrict = true
+            guard case .passed = run(processing.afterRules, processing, isResponse: true) else { return false }
+        }
+        return true
+    }
+
+    /// Whether a response of our own is looked at by rules.
+    var hasAfterRules: Bool {
+        !frontend.processing.afterRules.isEmpty || backend?.processing.afterRules.isEmpty == false
+    }
+
+    // MARK: Choices
+
+    /// `use-server`: the server that the first rule that holds names.
+    func chooseServer(_ backend: Backend) -> Server? {
+        guard !backend.processing.useServers.isEmpty else { return nil }
+        let scope = context.scope
+        scope.attach(self, request: requestForRules)
+        defer { scope.detach() }
+        return backend.server(for: scope, context.texts)
+    }
+}
