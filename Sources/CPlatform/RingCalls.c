@@ -232,6 +232,11 @@ int host_ring_connect(
     return 0;
 }
 
+int host_ring_disconnect(struct host_ring *ring, int fd, uint64_t token) {
+    static const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+    return host_ring_connect(ring, fd, &nobody, sizeof nobody, token);
+}
+
 int host_ring_cancel(struct host_ring *ring, uint64_t target, uint64_t token) {
     struct io_uring_sqe *sqe = entry(ring);
     if (!sqe) return -EBUSY;
@@ -286,6 +291,9 @@ int host_ring_accept(struct host_ring *ring, int fd, struct sockaddr *address, s
 int host_ring_connect(
     struct host_ring *ring, int fd, const struct sockaddr *address, socklen_t size, uint64_t token) {
     return (void)ring, (void)fd, (void)address, (void)size, (void)token, -ENOSYS;
+}
+int host_ring_disconnect(struct host_ring *ring, int fd, uint64_t token) {
+    return (void)ring, (void)fd, (void)token, -ENOSYS;
 }
 int host_ring_cancel(struct host_ring *ring, uint64_t target, uint64_t token) {
     return (void)ring, (void)target, (void)token, -ENOSYS;

@@ -206,7 +206,8 @@ public final class ProxyRuntime {
 
     /// Connections now.
     var currentConnections: Int { places.current }
-    var hasRoomForConnections: Bool { places.current < maximumConnections }
+    /// Connections that the process's limit leaves room for.
+    var roomForConnections: Int { maximumConnections - places.current }
 
     func listenerLimited() { limitedListeners.wrappingAdd(1, ordering: .sequentiallyConsistent) }
     func listenerResumed() { limitedListeners.wrappingSubtract(1, ordering: .sequentiallyConsistent) }

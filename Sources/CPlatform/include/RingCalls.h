@@ -49,6 +49,8 @@ int host_ring_sendv(
     struct host_ring *ring, int fd, const struct iovec *vectors, unsigned count, int more, uint64_t token);
 int host_ring_accept(struct host_ring *ring, int fd, struct sockaddr *address, socklen_t *size, uint64_t token);
 int host_ring_connect(struct host_ring *ring, int fd, const struct sockaddr *address, socklen_t size, uint64_t token);
+// Breaks a TCP connection: the peer gets a reset (connect(2), AF_UNSPEC).
+int host_ring_disconnect(struct host_ring *ring, int fd, uint64_t token);
 // Success is silent; failure completes with `token`.
 int host_ring_cancel(struct host_ring *ring, uint64_t target, uint64_t token);
 int host_ring_close_descriptor(struct host_ring *ring, int fd, uint64_t token);

@@ -87,6 +87,11 @@ public final class HostRing: Ring, @unchecked Sendable {
         return unsafe address.withNative { unsafe host_ring_connect(ring, fd, $0, $1, token.bits) }
     }
 
+    public override func disconnect(_ fd: Int32, _ token: RingToken) -> Int32 {
+        guard let ring = unsafe ring else { return -EBADF }
+        return unsafe host_ring_disconnect(ring, fd, token.bits)
+    }
+
     public override func cancel(_ target: RingToken) -> Int32 {
         guard let ring = unsafe ring else { return -EBADF }
         return unsafe host_ring_cancel(ring, target.bits, RingToken.control.bits)

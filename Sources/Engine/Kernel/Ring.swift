@@ -132,6 +132,8 @@ open class Ring: @unchecked Sendable {
         _ token: RingToken
     ) -> Int32 { -ENOSYS }
     open func connect(_ fd: Int32, _ address: SocketAddress, _ token: RingToken) -> Int32 { -ENOSYS }
+    /// Breaks a TCP connection at once: the peer gets a reset, the addresses are free.
+    open func disconnect(_ fd: Int32, _ token: RingToken) -> Int32 { -ENOSYS }
     /// Cancels the operation of a token, which then completes with -ECANCELED, or as it already has. That it is not
     /// there any more completes with `control`.
     open func cancel(_ target: RingToken) -> Int32 { -ENOSYS }

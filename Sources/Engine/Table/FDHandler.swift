@@ -52,7 +52,7 @@ open class FDHandler {
 
     /// A connection that the kernel has accepted for the listener, now the handler's; or -errno. It may come, for what
     /// was armed before, when the listener has been stopped meanwhile, on several threads at once.
-    open func acceptCompleted(_ result: Int32, from peer: SocketAddress, on worker: Worker) {}
+    open func acceptCompleted(_ fd: Int32, _ result: Int32, from peer: SocketAddress, on worker: Worker) {}
 
     /// An operation on a local descriptor has completed.
     func completed(_ completion: RingCompletion, _ poller: UringPoller, on worker: Worker) {}

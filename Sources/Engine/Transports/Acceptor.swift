@@ -26,6 +26,33 @@ open class Acceptor: FDHandler {
         _ = worker.kernel.close(fd)
     }
 
+    open override func acceptCredit(on worker: Worker) -> Int { connectionsPerTurn }
+
+    open override func acceptCompleted(_ fd: Int32, _ result: Int32, from peer: SocketAddress, on worker: Worker) {
+        if result >= 0 {
+            worker.countAccept(found: true)
+            return accepted(result, from: peer, on: worker)
+        }
+        if Acceptor.concernsOneConnection(-result) { return }
+        pause(fd, on: worker)
+    }
+
+    /// Linux passes on what is pending on the connection that is gone (accept(2), "Error handling").
+    private static func concernsOneConnection(_ code: Int32) -> Bool {
+        switch code {
+        case EAGAIN, EINTR, ECONNABORTED, EPROTO, EPERM, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH,
+            EOPNOTSUPP:
+            true
+        default: false
+        }
+    }
+
+    private func pause(_ fd: Int32, on worker: Worker) {
+        worker.stop(fd, .read)
+        let retry = AcceptorRetry(self, fd)
+        worker.schedule(retry, at: worker.now.adding(milliseconds: Limits.exhaustedPauseMilliseconds))
+    }
+
     open override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
         for _ in 0..<connectionsPerTurn {
             var peer = SocketAddress()
@@ -39,13 +66,8 @@ open class Acceptor: FDHandler {
             case EAGAIN:
                 worker.countAccept(found: false)
                 return worker.cannot(fd, .read)
-            case ECONNABORTED, EPROTO, EPERM, ENOPROTOOPT, EHOSTDOWN, EHOSTUNREACH, ENETDOWN, ENETUNREACH, EOPNOTSUPP:
-                // That connection is gone: Linux passes on what is pending on it (accept(2), "Error handling").
-                continue
-            default:
-                worker.stop(fd, .read)
-                let retry = AcceptorRetry(self, fd)
-                return worker.schedule(retry, at: worker.now.adding(milliseconds: Limits.exhaustedPauseMilliseconds))
+            case let code where Acceptor.concernsOneConnection(code): continue
+            default: return pause(fd, on: worker)
             }
         }
     }

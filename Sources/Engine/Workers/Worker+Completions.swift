@@ -52,7 +52,7 @@ extension Worker {
     func reportAccepted(_ token: FDToken, _ result: Int32, from peer: SocketAddress) -> Bool {
         let isThere = withShared(token.fd, token.generation) {
             activity.add(.handlerCalls)
-            $0.acceptCompleted(result, from: peer, on: self)
+            $0.acceptCompleted(token.fd, result, from: peer, on: self)
         }
         if !isThere { activity.add(.staleGeneration) }
         return isThere

@@ -31,6 +31,9 @@ final class Listener: FDHandler {
     /// Held while the state and the pollers' interest change together: taken apart, a late stop would undo a want that
     /// came after it, and the listener would be deaf. It is not taken to accept.
     private let gate = KernelGate()
+    /// Connections that the kernel had accepted for us when a limit was reached: they wait as they would in the backlog.
+    /// At most as many as accepts were armed. Touched with the gate held.
+    private var parked: [(fd: Int32, peer: SocketAddress)] = []
 
     enum State {
         static let closed: UInt8 = 0
@@ -79,6 +82,8 @@ final class Listener: FDHandler {
             let before = state.exchange(State.closed, ordering: .sequentiallyConsistent)
             if before == State.limited { runtime.listenerResumed() }
             if before != State.closed { worker.remove(fd, close: true) }
+            for waiting in parked { _ = worker.kernel.close(waiting.fd) }
+            parked = []
             return before != State.closed
         }
         guard wasOpen else { return }
@@ -119,6 +124,51 @@ final class Listener: FDHandler {
         // Level-triggered: whoever else waits is reported, to this thread or another one. Not asked here, the kernel is
         // asked for everything at once in the next turn.
         worker.cannot(fd, .read)
+    }
+
+    // MARK: Accepting by completion
+
+    override func acceptCredit(on worker: Worker) -> Int {
+        guard state.load(ordering: .acquiring) == State.listening else { return 0 }
+        let room = room
+        if room <= 0 { pause(on: worker) }
+        return max(0, min(room, acceptsPerTurn))
+    }
+
+    override func acceptCompleted(_ fd: Int32, _ result: Int32, from peer: SocketAddress, on worker: Worker) {
+        if result < 0 {
+            switch -result {
+            case EAGAIN, ECONNABORTED, EINTR, EPROTO, EPERM: return
+            default: return exhausted(SystemError(code: -result), on: worker)
+            }
+        }
+        worker.countAccept(found: true)
+        if state.load(ordering: .acquiring) == State.listening && reserve() {
+            return runtime.start(result, from: peer, at: self, on: worker)
+        }
+        let isParked = gate.hold(worker.kernel) {
+            if state.load(ordering: .sequentiallyConsistent) == State.closed { return false }
+            parked.append((result, peer))
+            return true
+        }
+        guard isParked else {
+            _ = worker.kernel.close(result)
+            return
+        }
+        pause(on: worker)
+        // Paused by another thread before, and going on by now: whoever resumed may not have seen this one.
+        if state.load(ordering: .sequentiallyConsistent) == State.listening { worker.wake(ParkedStart(self)) }
+    }
+
+    /// Serves those that wait, as far as there is room for them.
+    fileprivate func startParked(on worker: Worker) {
+        while state.load(ordering: .sequentiallyConsistent) == State.listening {
+            guard !gate.hold(worker.kernel, { parked.isEmpty }) else { return }
+            guard reserve() else { return pause(on: worker) }
+            let first = gate.hold(worker.kernel) { parked.isEmpty ? nil : parked.removeFirst() }
+            guard let first else { return release(on: worker) }
+            runtime.start(first.fd, from: first.peer, at: self, on: worker)
+        }
     }
 
     /// Returns whether to try again at once.
@@ -187,11 +237,15 @@ final class Listener: FDHandler {
         }
     }
 
-    private var hasRoom: Bool {
+    private var hasRoom: Bool { room > 0 }
+
+    /// Connections that the limits leave room for.
+    private var room: Int {
         let own = settings.maxconn ?? 0
-        return (own == 0 || current < own)
-            && (frontend.maximumConnections == 0 || frontend.current < frontend.maximumConnections)
-            && runtime.hasRoomForConnections
+        var room = runtime.roomForConnections
+        if own != 0 { room = min(room, own - current) }
+        if frontend.maximumConnections != 0 { room = min(room, frontend.maximumConnections - frontend.current) }
+        return room
     }
 
     /// Takes connections again if the limits allow it.
@@ -206,6 +260,7 @@ final class Listener: FDHandler {
             guard resumed else { return }
             runtime.listenerResumed()
             worker.want(fd, .read)
+            if !parked.isEmpty { worker.wake(ParkedStart(self)) }
         }
     }
 
@@ -224,7 +279,9 @@ final class Listener: FDHandler {
         gate.hold(worker.kernel) {
             let (wasSuspended, _) = state.compareExchange(
                 expected: State.suspended, desired: State.listening, ordering: .sequentiallyConsistent)
-            if wasSuspended { worker.want(fd, .read) }
+            guard wasSuspended else { return }
+            worker.want(fd, .read)
+            if !parked.isEmpty { worker.wake(ParkedStart(self)) }
         }
     }
 
@@ -233,6 +290,18 @@ final class Listener: FDHandler {
         release(on: worker)
         runtime.connectionEnded(on: worker)
     }
+}
+
+/// The turn of those that a listener has parked. The run queue keeps it.
+private final class ParkedStart: LoopTask {
+    private let listener: Listener
+
+    init(_ listener: Listener) {
+        self.listener = listener
+        super.init()
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) { listener.startParked(on: worker) }
 }
 
 /// Looks at the listeners again some time after descriptors ran out. The timer keeps it alive until then.
