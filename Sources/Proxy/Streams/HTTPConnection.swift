@@ -160,7 +160,7 @@ final class HTTPConnection: TransportConsumer {
         wait(HTTPConnection.lingerMilliseconds)
     }
 
-    private static let lingerBytes = 65536
+    private static let lingerBytes = 1 << 20
     private static let lingerMilliseconds = 1000
 
     /// Closes at once if no request is being served; for stopping.
