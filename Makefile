@@ -16,6 +16,7 @@ DESTDIR ?=
 SECONDS_PER_FUZZER ?= 60
 SECONDS_PER_CASE ?= 5
 BUDGET ?= 10
+SEEDS ?= 1000
 
 RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 RELEASE := .build/release/martlet
@@ -37,6 +38,7 @@ help: ## list the targets (this list)
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 	    while IFS='|' read -r name text; do printf '  %-18s %s\n' "$$name" "$$text"; done
 	@echo "Variables: PROGRAM= of scenarios; CASES= ROUNDS= SECONDS= CONNECTIONS= POLLERS= of bench;"
+	@echo "           SEEDS= of sim and sim-coverage;"
 	@echo "           PREFIX= DESTDIR= of install; JOBS= of every build"
 
 # ---- Build and run
@@ -159,6 +161,22 @@ model: ## search the engine's interleavings for longer: BUDGET=10 times the sche
 	@dev/step "interleavings, BUDGET=$(BUDGET)"
 	MODEL_VERBOSE=1 MODEL_BUDGET=$(BUDGET) $(SWIFT) test -j $(JOBS) --disable-xctest -c release -Xswiftc -enable-testing \
 	    --scratch-path .build-model --no-parallel --filter '^(EngineModel|Interleave)Tests'
+
+.PHONY: sim
+sim: ## sweep SEEDS=1000 simulated worlds, proxies and engines, and check every byte (docs/simulation.md)
+	@dev/step "simulated worlds, SEEDS=$(SEEDS)"
+	$(swift_build) -c release -Xswiftc -enforce-exclusivity=unchecked --product martlet-sim
+	.build/release/martlet-sim --seeds $(SEEDS) --jobs $(JOBS) $(SIM_OPTIONS)
+
+.PHONY: sim-coverage
+sim-coverage: ## lines and regions of the engine and the proxy that a sweep of SEEDS=1000 reaches
+	@dev/step "coverage by simulated worlds"
+	JOBS=$(JOBS) dev/sim-coverage $(SEEDS)
+
+.PHONY: sim-sabotage
+sim-sabotage: ## break Martlet in known ways; a sweep of 200 seeds must notice each
+	@dev/step "sabotage"
+	dev/sim-sabotage --jobs $(JOBS)
 
 .PHONY: mutants
 mutants: ## break the engine in dozens of ways; each must be caught by the test that the patch names

@@ -35,6 +35,9 @@ struct MartletSim: ParsableCommand {
     @Option(help: "Processes to run at a time.")
     var jobs = 2
 
+    @Option(help: "End a sweep after so many failures; 0 for never.")
+    var failures = 0
+
     @Flag(help: "Inject no faults.")
     var noFaults = false
 

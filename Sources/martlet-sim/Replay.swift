@@ -12,8 +12,10 @@ struct Replay {
             Process.say("seed \(seed), \(kind.rawValue): \(report.summary)")
             Process.say(
                 "trace hash \(String(report.traceHash, radix: 16)), \(report.steps) steps, "
-                    + "\(report.virtualNanoseconds / 1_000_000) ms of virtual time, \(report.checked) exchanges checked, "
-                    + "\(report.whole) of them whole, \(report.faults.total) faults")
+                    + "\(report.virtualNanoseconds / 1_000_000) ms of virtual time, "
+                    + "\(report.checked) exchanges checked, \(report.whole) of them whole, "
+                    + "\(report.faults.total) faults"
+            )
             if report.isGood { continue }
             status = 1
             if !command.trace { for line in report.trace { Process.say("  \(line)") } }

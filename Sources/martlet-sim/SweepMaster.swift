@@ -37,7 +37,7 @@ final class SweepMaster {
     func run() -> Int32 {
         let jobs = (0..<command.jobs).map { Job(number: $0, first: command.first + UInt64($0)) }
         for job in jobs { begin(job) }
-        while jobs.contains(where: { $0.child != nil }) {
+        while jobs.contains(where: { $0.child != nil }) && !hasFailedEnough {
             var entries = jobs.compactMap { $0.child }.map { pollfd(fd: $0.fd, events: Int16(POLLIN), revents: 0) }
             // SAFETY: the array has the stated number of entries.
             _ = unsafe poll(&entries, nfds_t(entries.count), 1000)
@@ -55,6 +55,8 @@ final class SweepMaster {
         sayTotals()
         return failures.isEmpty ? 0 : 1
     }
+
+    private var hasFailedEnough: Bool { command.failures > 0 && failures.count >= command.failures }
 
     private func begin(_ job: Job) {
         let end = command.first + command.seeds

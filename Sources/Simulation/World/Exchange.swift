@@ -117,6 +117,9 @@ final class Exchange {
 
     /// A request behind it on the connection, sent before its own response, is the last: the client's end comes early.
     var isFollowedByEnd = false
+    /// Another request was sent behind it. If its response is the last of the connection, the proxy reads on for a
+    /// second only, and then resets: a slow reader may lose the end of the response (RFC 9112 section 9.6).
+    var isFollowed = false
 
     // What has become of it.
     /// Times that a server has received the head, and the whole request.

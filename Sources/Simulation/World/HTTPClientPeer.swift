@@ -56,6 +56,7 @@ final class HTTPClientPeer {
             if let exchange = batch.first, exchange.thinkMilliseconds > 0 {
                 world.host.sleep(milliseconds: exchange.thinkMilliseconds)
             }
+            for exchange in batch.dropLast() { exchange.isFollowed = true }
             if batch.last?.endsEarly == true { for exchange in batch { exchange.isFollowedByEnd = true } }
             if case .abort = batch.first?.clientFlaw {
                 send(batch, wire)

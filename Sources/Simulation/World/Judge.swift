@@ -1,5 +1,5 @@
-// What an exchange may come to. Where nothing stands in its way, in its plan, in its world or in the kernel, that is the
-// server's whole response and nothing else; the rest lists what each kind of trouble allows instead.
+// What an exchange may come to. Where nothing stands in its way, in its plan, in its world or in the kernel, that
+// is the server's whole response and nothing else; the rest lists what each kind of trouble allows instead.
 extension ProxyWorld {
     func judge(_ exchange: Exchange, _ answer: Answer, isFirst: Bool) {
         exchangesChecked += 1
@@ -27,8 +27,8 @@ extension ProxyWorld {
     }
 
     private func story(_ exchange: Exchange) -> String {
-        "(\(exchange.method), client \(exchange.clientFlaw), server \(exchange.serverFlaw), heads \(exchange.headsSeen), "
-            + "delivered \(exchange.timesDelivered), answered \(exchange.timesAnswered))"
+        "(\(exchange.method), client \(exchange.clientFlaw), server \(exchange.serverFlaw), "
+            + "heads \(exchange.headsSeen), delivered \(exchange.timesDelivered), answered \(exchange.timesAnswered))"
     }
 
     /// A server that spoils its answer, or the connection with it.
@@ -42,6 +42,7 @@ extension ProxyWorld {
     /// A client that does not say, or hear, all of it.
     private func clientSpoils(_ exchange: Exchange) -> Bool {
         if exchange.isFollowedByEnd && plan.abortsOnClose { return true }
+        if exchange.isFollowed && exchange.readPace.pauseMilliseconds > 0 { return true }
         switch exchange.clientFlaw {
         case .none: return false
         case .halfClose: return plan.abortsOnClose

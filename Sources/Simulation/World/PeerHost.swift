@@ -3,8 +3,8 @@ import CPlatform
 import Engine
 import Glibc
 
-/// The machine on which the clients and servers of a world run: a process of its own in the simulation, with a faultless
-/// kernel, and calls that block the fibre that makes them.
+/// Where the clients and servers of a world run: a process of its own in the simulation, with a faultless kernel, and
+/// calls that block the fibre that makes them.
 final class PeerHost {
     let kernel: SimKernel
     let scheduler: SimScheduler

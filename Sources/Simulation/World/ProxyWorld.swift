@@ -53,6 +53,10 @@ final class ProxyWorld {
         host = PeerHost(SimKernel(machine, name: "peers", options: peers))
         var own = SimKernel.Options()
         own.offersKqueue = true
+        if let limit = plan.descriptorLimit {
+            own.softLimit = UInt64(limit)
+            own.hardLimit = UInt64(limit)
+        }
         kernel = SimKernel(machine, name: "proxy", options: own)
         for client in plan.clients {
             for exchange in client.exchanges { exchanges[exchange.id] = exchange }

@@ -112,8 +112,10 @@ extension WorldPlan {
         }
         if dice.chance(1, of: 4) {
             retriesAnything = true
-            text +=
-                " retry-on \(dice.pick(["all-retryable-errors", "empty-response conn-failure", "conn-failure response-timeout"]))\n"
+            let reasons = dice.pick([
+                "all-retryable-errors", "empty-response conn-failure", "conn-failure response-timeout",
+            ])
+            text += " retry-on \(reasons)\n"
         }
         if dice.chance(1, of: 6) {
             abortsOnClose = true
@@ -159,6 +161,10 @@ extension WorldPlan {
         if dice.chance(1, of: 6) {
             drainMilliseconds = dice.between(1, 3000)
             troubles.insert(.stops)
+        }
+        if dice.chance(1, of: 10) {
+            descriptorLimit = dice.between(70, 110)
+            troubles.formUnion([.breaks, .delays])
         }
         if dice.chance(1, of: 3) {
             for _ in 0..<dice.between(1, 6) { pauses.append((dice.between(0, 2000), dice.between(0, 300))) }

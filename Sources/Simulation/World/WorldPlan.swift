@@ -85,6 +85,8 @@ struct WorldPlan {
     var statsAddress: SocketAddress?
     var commandSessions = 0
     var logAddress: SocketAddress?
+    /// Descriptors that the proxy may have: fewer than its clients need.
+    var descriptorLimit: Int?
     /// The longest of the proxy's waits.
     var longestTimeoutMilliseconds = 0
 
