@@ -41,6 +41,8 @@ public enum Limits {
     public static let ringBuffers = 256
     /// Accepts of one listener that one thread keeps armed.
     public static let acceptsArmed = 16
+    /// How long a thread waits before it asks again to watch a shared descriptor that the system had no memory for.
+    public static let registrationRetryMilliseconds = 100
     /// Pieces that one call sends.
     public static let vectorsPerSend = 16
 }

@@ -156,7 +156,9 @@ private struct EchoWorld {
     }
 
     func run() throws -> Result {
-        let scheduler = SimScheduler(seed: seed)
+        var bounds = SimScheduler.Options()
+        bounds.stepsAtOneTime = 50_000
+        let scheduler = SimScheduler(seed: seed, options: bounds)
         scheduler.trace.sink = sink
         let machine = SimMachine(scheduler)
         var options = SimKernel.Options()
@@ -307,8 +309,27 @@ struct KernelEngineTests {
             whole += result.whole
         }
         #expect(whole > 150, "most connections live through it: \(whole)")
-        for fault in SimFault.allCases where fault != .wallClockJump && (fault != .crowdWake || choice == .epoll) {
+        let hasRegistrations = choice == .epoll || choice == .kqueue
+        for fault in SimFault.allCases where fault != .wallClockJump {
+            if fault == .crowdWake && choice != .epoll || fault == .noRegistration && !hasRegistrations { continue }
             #expect(counts[fault] > 0, "\(fault)")
         }
+    }
+
+    @Test(
+        "a poller that cannot watch a descriptor: a connection breaks, a listener goes on, nobody turns round for ever",
+        arguments: [PollerChoice.epoll, .kqueue])
+    func registrations(choice: PollerChoice) throws {
+        var failures: UInt64 = 0
+        for seed in 1...20 as ClosedRange<UInt64> {
+            var world = EchoWorld(seed: seed, choice: choice)
+            world.serverFaults[.noRegistration] = 0.3
+            let result = try world.run()
+            #expect(result.outcome == .finished, "seed \(seed)")
+            #expect(result.wrong == 0 && result.whole + result.broken == 6, "seed \(seed): \(result)")
+            #expect(result.leftOpen == [], "seed \(seed)")
+            failures += result.faults[.noRegistration]
+        }
+        #expect(failures > 20)
     }
 }

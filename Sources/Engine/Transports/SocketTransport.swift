@@ -210,7 +210,7 @@ public final class SocketTransport: Transport {
             return true
         case -Int(EAGAIN):
             receivesInBulk = false
-            worker.cannot(descriptor, .read)
+            receivedNothing(moved)
             return false
         default:
             receivedNothing(moved)
@@ -248,6 +248,9 @@ public final class SocketTransport: Transport {
         }
         let code = Int32(truncatingIfNeeded: -result)
         if code == EAGAIN {
+            // An error that receiving does not find: the poller could not watch the socket, say. It never goes, and
+            // the socket would be asked in every turn.
+            if worker.reportedEvents(descriptor).contains(.error) { return fail(takeSocketError()) }
             worker.cannot(descriptor, .read)
         } else {
             fail(SystemError(code: code))

@@ -235,7 +235,8 @@ extension Worker {
         slot.state.store(slot.state.load(.relaxed) | FDState.registered, .relaxed)
     }
 
-    /// The kernel refuses to watch a descriptor: its handler finds out by `.error`.
+    /// The kernel refuses to watch a descriptor: its handler finds out by `.error`. A shared one is tried again: others
+    /// than its handler depend on it, and an error that its next EAGAIN takes back would leave it deaf on this thread.
     func registrationFailed(_ fd: Int32, _ slot: FDSlot) {
         activity.add(.pollerErrors)
         let flags = FDState.error | FDState.ready
@@ -247,5 +248,31 @@ extension Worker {
         }
         let before = slot.state.fetchOr(flags, .sequential)
         if FDState(bits: before | flags).served != 0 { table.putReady(fd, slot) }
+        let retry = RegistrationRetry(fd, generation: FDState(bits: before).generation)
+        schedule(retry, at: now.adding(milliseconds: Limits.registrationRetryMilliseconds))
     }
+
+    /// Has the pollers of a shared descriptor look at it again, if it is still the same.
+    fileprivate func registerAgain(_ fd: Int32, generation: UInt32) {
+        let slot = memory[fd]
+        let entered = table.enter(slot, bit)
+        defer { if entered { table.leave(fd, slot, bit, self) } }
+        let state = slot.loadState(.sequential)
+        guard state.isOpen, !state.isLocal, state.generation == generation else { return }
+        table.postUpdate(fd, slot, self, added: false)
+    }
+}
+
+/// Tries once more to watch a shared descriptor. Its timer keeps it alive until it has run.
+private final class RegistrationRetry: LoopTask {
+    private let fd: Int32
+    private let generation: UInt32
+
+    init(_ fd: Int32, generation: UInt32) {
+        self.fd = fd
+        self.generation = generation
+        super.init()
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) { worker.registerAgain(fd, generation: generation) }
 }

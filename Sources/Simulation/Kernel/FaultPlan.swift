@@ -32,6 +32,8 @@ public enum SimFault: Int, CaseIterable, Sendable {
     case noBuffers
     /// ENOMEM from accept or socket.
     case noMemory
+    /// A poller has no memory (ENOMEM) to watch one more descriptor.
+    case noRegistration
     /// The operating system does not run a thread for a while.
     case stall
     /// The wall clock is set, forwards or backwards. The monotonic one is not.

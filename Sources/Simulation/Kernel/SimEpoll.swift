@@ -91,6 +91,7 @@ final class SimEpoll: SimFile {
         switch operation {
         case HOST_EPOLL_CTL_ADD:
             if item != nil { return -EEXIST }
+            if let kernel, machine.inject(kernel.faults, .noRegistration) { return -ENOMEM }
             let added = EpollItem(self, file, number, events, token)
             while items.count <= Int(number) { items.append([]) }
             items[Int(number)].append(added)

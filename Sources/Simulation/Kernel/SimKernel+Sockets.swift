@@ -74,6 +74,11 @@ extension SimKernel {
         if !hasRoom { return -EMFILE }
         let fault = creationFault()
         if fault < 0 { return fault }
+        if machine.inject(faults, .readAgain) {
+            // As if somebody else had been faster; whoever waits is told again.
+            machine.scheduler.after(machine.scheduler.draw(faults.delayNanoseconds)) { listener.wake(Mask.input) }
+            return -EAGAIN
+        }
         let (connection, error) = listener.accept()
         guard let connection else { return error }
         if machine.inject(faults, .acceptAborted) {

@@ -91,6 +91,7 @@ final class SimKqueue: SimFile {
             return 0
         }
         guard flags & HOST_EV_ADD != 0 else { return note == nil ? ENOENT : 0 }
+        if note == nil, let kernel, machine.inject(kernel.faults, .noRegistration) { return ENOMEM }
         let isEdge = flags & HOST_EV_CLEAR != 0
         let current = note ?? KqueueNote(self, file, fd, filter, token, isEdge: isEdge)
         current.token = token
