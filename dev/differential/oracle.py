@@ -62,7 +62,7 @@ class Oracle:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "expressions.cfg")
             # HAProxy stops at a rule that it cannot read.
-            for _ in range(300):
+            for _ in range(1000):
                 port = free_port()
                 text, lines = self.configuration(expressions, numbers, port)
                 with open(path, "w", encoding="latin-1") as file:

@@ -63,7 +63,7 @@ enum CryptoConverters {
 // SAFETY: Sendable because the algorithm is constant; libcrypto keeps it until the process ends.
 @safe
 final class Digest: @unchecked Sendable {
-    private let algorithm: OpaquePointer
+    let algorithm: OpaquePointer
     let sizeBytes: Int
 
     init(_ name: String, _ index: Int) throws(ArgumentFailure) {

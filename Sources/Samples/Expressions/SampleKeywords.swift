@@ -112,6 +112,9 @@ public struct ArgumentFailure: Error, Sendable {
 open class ArgumentContext {
     public init() {}
 
+    /// Where the expression stands, as the runtime API tells it of maps: `file 'h.cfg' line 10`.
+    open var place: String { "" }
+
     /// Reads a file that an argument names (a map, a key).
     open func readFile(_ path: String) throws(ArgumentFailure) -> [UInt8] {
         throw ArgumentFailure(0, "files cannot be read here")

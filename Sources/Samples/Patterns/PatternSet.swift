@@ -25,6 +25,9 @@ public final class PatternSet: @unchecked Sendable {
     /// Who uses it: `acl 'path' file 'h.cfg' line 10`, for the runtime API.
     private(set) var uses: [(isMap: Bool, text: String)] = []
 
+    /// Read as a map: its entries have values.
+    public internal(set) var hasValues = false
+
     /// Entries of one version at most.
     public static let entryLimit = 100_000_000
 
