@@ -30,6 +30,7 @@ enum HostThreads {
                 return nil
             }, context)
         guard failure == 0 else {
+            // SAFETY: no thread has taken it over.
             unsafe Unmanaged<Beginning>.fromOpaque(context).release()
             return -failure
         }
