@@ -76,7 +76,10 @@ struct KeywordTableTests {
         let commands = KeywordListing.Class(name: "cli", documentation: "CLI keywords") { ["# cli", "help"] }
         #expect(KeywordListing.text("cli", others: [commands]) == "# cli\nhelp\n")
         let all = KeywordListing.text("all", others: [commands])
-        #expect(all == ["acl", "cfg", "cli", "smp"].map { KeywordListing.text($0, others: [commands]) }.joined())
+        #expect(
+            all
+                == ["acl", "cfg", "cli", "cnv", "flt", "smp", "svc"].map { KeywordListing.text($0, others: [commands]) }
+                .joined())
         #expect(
             KeywordListing.text("help", others: [commands]).hasPrefix(
                 "# List of supported keyword classes:\nall: list all keywords\nacl: ACL keywords\ncfg: "))

@@ -21,7 +21,9 @@ public enum KeywordListing {
         Class(name: "acl", documentation: "ACL keywords", lines: acls),
         Class(name: "cfg", documentation: "configuration keywords", lines: configuration),
         Class(name: "cnv", documentation: "sample converter keywords", lines: converters),
+        Class(name: "flt", documentation: "filter names") { ["# List of registered filter names:"] },
         Class(name: "smp", documentation: "sample fetch functions", lines: samples),
+        Class(name: "svc", documentation: "service names") { ["# List of registered service names:"] },
     ]
 
     /// The text for `-dK<list>`: classes separated by commas, `all`, or `help`.

@@ -41,11 +41,8 @@ enum AuthenticationFetches {
         },
     ]
 
-    /// The field that credentials stand in: another one where the request is for a proxy.
-    static func authorization(_ head: MessageHead) -> Int? {
-        let isProxy = head.targetForm == .absolute && head.method != .connect || head.targetForm == .authority
-        return head.firstIndex(of: isProxy ? .proxyAuthorization : .authorization)
-    }
+    /// The field that credentials stand in.
+    static func authorization(_ head: MessageHead) -> Int? { head.firstIndex(of: .authorization) }
 
     @Sendable
     private static func group(_ scope: SampleScope, _ arguments: Arguments) -> Sample? {

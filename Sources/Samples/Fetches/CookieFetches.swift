@@ -134,7 +134,6 @@ struct Cookies {
         var nameEnd = equals
         while nameEnd > first, isBlank(field[nameEnd - 1]) { nameEnd -= 1 }
         if let name, !name.isEmpty, !field.extracting(first..<nameEnd).equals(name.span) { return nil }
-        guard nameEnd > first else { return nil }
         var valueStart = equals + 1, valueEnd = end
         while valueStart < valueEnd, isBlank(field[valueStart]) { valueStart += 1 }
         while valueEnd > valueStart, isBlank(field[valueEnd - 1]) { valueEnd -= 1 }

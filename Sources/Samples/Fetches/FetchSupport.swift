@@ -100,6 +100,9 @@ extension SampleScratch {
     /// A copy of a sample's bytes, of the same type; nil if they do not fit.
     public func copy(_ sample: Sample) -> Sample? { write(sample.type) { $0.append(sample.span) } }
 
+    /// A string of these bytes; nil if they do not fit.
+    public func string(_ bytes: [UInt8]) -> Sample? { write(.string) { $0.append(bytes.span) } }
+
     /// A sample of what `body` writes; nil if it does not fit.
     func write(_ type: SampleType, _ body: (inout ByteWriter) -> Void) -> Sample? {
         // SAFETY: the writer lives within the call, and stays within the buffer.
@@ -144,6 +147,11 @@ struct ByteWriter {
             unsafe (to + count).copyMemory(from: from, byteCount: source.count)
         }
         count += bytes.count
+    }
+
+    /// The same in lower case, as names of fields are in lists.
+    mutating func append(lowercasing bytes: Span<UInt8>) {
+        for index in bytes.indices { append(lowercased(bytes[index])) }
     }
 
     mutating func append(bigEndian value: UInt32) {

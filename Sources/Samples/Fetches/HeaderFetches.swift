@@ -133,7 +133,7 @@ enum HeaderFetches {
     private static func value(
         _ side: Side, _ scope: SampleScope, _ arguments: Arguments, isFull: Bool
     ) -> Sample? {
-        guard let head = side.head(scope) else { return nil }
+        guard let head = side.head(scope), arguments.literal?.isEmpty == false else { return nil }
         let occurrence = Int(clamping: arguments.integer(1))
         if occurrence == 0 && scope.iterates {
             var values = FieldValues(head, arguments.literal, isFull: isFull, from: scope.place)
@@ -169,7 +169,7 @@ enum HeaderFetches {
         return Sample(count)
     }
 
-    /// The address that a value is; an IPv4 address may have a port, an IPv6 address brackets (RFC 7239, section 6).
+    /// The address that a value is; an IPv4 address may have a port (RFC 7239, section 6).
     private static func address(_ side: Side, _ scope: SampleScope, _ arguments: Arguments) -> Sample? {
         value(side, scope, arguments, isFull: false).flatMap { AddressText.address($0.span) }
     }
@@ -256,7 +256,7 @@ struct FieldWriter {
         scope.scratch.write(.string) { output in
             for index in 0..<head.fieldCount where head.isLive(index) {
                 if output.count > 0 { output.append(delimiter) }
-                output.append(head.name(index))
+                output.append(lowercasing: head.name(index))
             }
         }
     }
@@ -264,7 +264,7 @@ struct FieldWriter {
     func text(_ scope: SampleScope) -> Sample? {
         scope.scratch.write(.binary) { output in
             for index in 0..<head.fieldCount where head.isLive(index) {
-                output.append(head.name(index))
+                output.append(lowercasing: head.name(index))
                 output.append(UInt8(ascii: ":"))
                 output.append(UInt8(ascii: " "))
                 output.append(head.value(index))
@@ -280,7 +280,7 @@ struct FieldWriter {
         scope.scratch.write(.binary) { output in
             for index in 0..<head.fieldCount where head.isLive(index) {
                 output.appendVariableInteger(head.name(index).count)
-                output.append(head.name(index))
+                output.append(lowercasing: head.name(index))
                 output.appendVariableInteger(head.value(index).count)
                 output.append(head.value(index))
             }
@@ -293,19 +293,10 @@ struct FieldWriter {
 /// Addresses as fields have them.
 enum AddressText {
     static func address(_ text: Span<UInt8>) -> Sample? {
-        var first = 0
         var end = text.count
-        if end > 1, text[0] == UInt8(ascii: "[") {
-            // A bracket holds an IPv6 address, and a port may follow.
-            guard let close = (1..<end).first(where: { text[$0] == UInt8(ascii: "]") }) else { return nil }
-            guard close + 1 == end || isPort(text, close + 1) else { return nil }
-            first = 1
-            end = close
-            return ipv6(text, first, end)
-        }
         if let colon = (0..<end).first(where: { text[$0] == UInt8(ascii: ":") }) {
             let dots = (0..<colon).contains { text[$0] == UInt8(ascii: ".") }
-            guard dots else { return ipv6(text, 0, end) }
+            guard dots else { return ipv6(text) }
             guard isPort(text, colon) else { return nil }
             end = colon
         }
@@ -342,11 +333,8 @@ enum AddressText {
         return Sample(IPv4Address(value: value << 8 | octet))
     }
 
-    private static func ipv6(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Sample? {
-        guard end - start <= 45 else { return nil }
+    private static func ipv6(_ text: Span<UInt8>) -> Sample? {
         // Rare, and short: an array is fine here.
-        var bytes: [UInt8] = []
-        for index in start..<end { bytes.append(text[index]) }
-        return IPText.ipv6(bytes).map { Sample($0) }
+        text.count <= 45 ? IPText.ipv6(text.array).map { Sample($0) } : nil
     }
 }

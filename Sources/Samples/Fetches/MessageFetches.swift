@@ -67,7 +67,7 @@ enum MessageFetches {
     }
 
     private static func hash(_ scope: SampleScope, _ part: (MessageHead) -> HeadSlice) -> UInt32? {
-        joined(scope, part).map { TargetHash.avalanche(TargetHash.sdbm($0.span)) }
+        joined(scope, part).map { ShortHashes.avalanche(ShortHashes.sdbm($0.span)) }
     }
 
     private static func withSource(_ scope: SampleScope, _ part: (MessageHead) -> HeadSlice) -> Sample? {
@@ -213,26 +213,6 @@ enum MessageFetches {
             nil
         },
     ]
-}
-
-/// The hash of `base32` and `url32`: `sdbm(1)`.
-enum TargetHash {
-    static func sdbm(_ bytes: Span<UInt8>) -> UInt32 {
-        var hash: UInt32 = 0
-        for index in bytes.indices { hash = UInt32(bytes[index]) &+ hash << 6 &+ hash << 16 &- hash }
-        return hash
-    }
-
-    /// Every bit of the value changes half of the others (Jenkins, 6-shift integer hash).
-    static func avalanche(_ value: UInt32) -> UInt32 {
-        var hash = value
-        hash = hash &+ 0x7ED5_5D16 &+ hash << 12
-        hash = hash ^ 0xC761_C23C ^ hash >> 19
-        hash = hash &+ 0x1656_67B1 &+ hash << 5
-        hash = (hash &+ 0xD3A2_646C) ^ hash << 9
-        hash = hash &+ 0xFD70_46C5 &+ hash << 3
-        return hash ^ 0xB55A_4F09 ^ hash >> 16
-    }
 }
 
 /// An address and a port in an absolute target: `http://192.0.2.1:8080/`.
