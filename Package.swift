@@ -23,7 +23,11 @@ let package = Package(
     targets: [
         // The archive by its name: the program then needs no liburing where it runs.
         .target(
-            name: "CPlatform", linkerSettings: [.linkedLibrary(":liburing.a", .when(platforms: [.linux]))]),
+            name: "CPlatform", 
+            linkerSettings: [
+                .linkedLibrary(":liburing.a", .when(platforms: [.linux])),
+                .linkedLibrary(":libcrypt.a", .when(platforms: [.linux])),
+            ]),
         .target(name: "Base", dependencies: ["CPlatform"], swiftSettings: strict),
         .target(name: "Buffers", dependencies: ["Base"], swiftSettings: strict),
         .target(name: "Engine", dependencies: ["Base", "Buffers", "CPlatform"], swiftSettings: strict),

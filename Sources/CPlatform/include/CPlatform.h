@@ -37,5 +37,6 @@
 #include "ProcessorCount.h"
 #include "KqueueShim.h"
 #include "RingCalls.h"
+#include "PasswordHash.h"
 
 #endif

@@ -144,6 +144,11 @@ extension Parser {
             guard let index else { return missing(reference, candidates: tree.proxies.map(\.name)) }
             return isBackend ? .backend(index) : .frontend(index)
         case .server: return server(reference)
+        case .userlist:
+            guard let index = tree.userLists.firstIndex(where: { $0.name == reference.name }) else {
+                return missing(reference, candidates: tree.userLists.map(\.name))
+            }
+            return .userlist(index)
         default:
             return missing(reference, candidates: [])
         }

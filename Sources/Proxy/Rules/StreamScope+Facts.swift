@@ -20,8 +20,12 @@ extension StreamScope {
         case .clientTimeout: return Int64(frontend.settings.timeouts.clientMilliseconds ?? 0)
         case .clientMajorVersion: return 1
         case .backendID: return stream.backend.flatMap { directory.section(of: $0) }.map { Int64($0.id) }
-        case .serverTimeout, .currentServerTimeout: return timeouts.map { Int64($0.serverMilliseconds ?? 0) }
-        case .tunnelTimeout, .currentTunnelTimeout: return timeouts.map { Int64($0.tunnelMilliseconds ?? 0) }
+        case .serverTimeout: return timeouts.map { Int64($0.serverMilliseconds ?? 0) }
+        case .tunnelTimeout: return timeouts.map { Int64($0.tunnelMilliseconds ?? 0) }
+        case .currentServerTimeout:
+            return timeouts.map { Int64(stream.ruleState.serverMilliseconds ?? $0.serverMilliseconds ?? 0) }
+        case .currentTunnelTimeout:
+            return timeouts.map { Int64(stream.ruleState.tunnelMilliseconds ?? $0.tunnelMilliseconds ?? 0) }
         case .serverID:
             guard let backend = stream.backend, let server = stream.reachedServer,
                 let section = directory.section(of: backend), section.servers.indices.contains(server.index)
@@ -40,7 +44,10 @@ extension StreamScope {
         case .listenerName: return stream.acceptor?.name?.sample
         case .backendName: return stream.backend?.name.sample
         case .serverName: return stream.reachedServer?.name.sample
-        case .uniqueID, .lastRuleFile: return nil
+        case .uniqueID:
+            let identifier = stream.uniqueID(self)
+            return identifier.isEmpty ? nil : scratch.string(identifier)
+        case .lastRuleFile: return nil
         case .capturedMethod: return requestLine(stream)?.method
         case .capturedURI: return requestLine(stream)?.target
         case .capturedRequestVersion: return requestLine(stream)?.version

@@ -22,6 +22,9 @@ final class StreamScope: SampleScope {
     private var local: SocketAddress?
     private var generator = Random.seededBySystem()
     lazy var directory = ProxyDirectory(runtime.tree, runtime.frontends, runtime.backends)
+    private lazy var users = UserDirectory(runtime.tree.userLists)
+    /// Where bytes that came in pieces are put together.
+    private lazy var room = ByteRoom(sizeBytes: scratch.valueLimit)
     /// Estimates of rates, by the counters that they are taken from.
     var rates: [RateKey: RateEstimate] = [:]
 
@@ -132,6 +135,28 @@ final class StreamScope: SampleScope {
             case .reordering: 22
             }
         return count >= 4 * (place + 1) ? Int64(words[place]) : nil
+    }
+
+    // MARK: Bytes
+
+    override func body(response: Bool) -> UnsafeRawBufferPointer {
+        guard !response, let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        return unsafe stream.requestBodyBytes(copiedTo: room.bytes)
+    }
+
+    override func payload(response: Bool) -> UnsafeRawBufferPointer {
+        guard let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        return unsafe stream.waitingBytes(response: response, copiedTo: room.bytes)
+    }
+
+    // MARK: Users
+
+    override func isUser(_ name: Span<UInt8>, _ password: Span<UInt8>, in userlist: Int) -> Bool {
+        users.isUser(name, password, in: userlist)
+    }
+
+    override func group(_ index: Int, of name: Span<UInt8>, in userlist: Int) -> Sample? {
+        users.group(index, of: name, in: userlist).flatMap { scratch.string($0) }
     }
 
     // MARK: Variables

@@ -135,6 +135,10 @@ final class HTTPExchange: ProxiedStream {
     override var clientTransport: Transport? { client.transport }
     override var acceptor: Listener? { client.listener }
     override var isFirstRequest: Bool { client.requestCount <= 1 }
+    override func requestBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        let isChunked = requestBody.framing == .chunked
+        return unsafe upload.contents(isChunked ? ChunkedDecoder(limits: parserLimits) : nil, copiedTo: room)
+    }
     override var sessionVariables: VariableTable? {
         get { client.variables }
         set { client.variables = newValue }

@@ -80,6 +80,16 @@ class ProxiedStream: QueuedStream {
     var isFirstRequest: Bool { true }
     /// The server that the stream has, or had last.
     final var reachedServer: Server? { lastServer }
+    /// What is here of the request's body, in one run of bytes: copied if it is in pieces.
+    @unsafe
+    func requestBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    /// What is here of a stream of bytes and was not sent on, in the same way.
+    @unsafe
+    func waitingBytes(response: Bool, copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
     /// Variables of the session; made when one is set.
     var sessionVariables: VariableTable? {
         get { nil }

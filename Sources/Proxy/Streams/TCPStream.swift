@@ -34,6 +34,12 @@ final class TCPStream: ProxiedStream {
 
     override var clientTransport: Transport? { client }
     override var acceptor: Listener? { listener }
+    override func waitingBytes(
+        response: Bool, copiedTo room: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer {
+        guard !response else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        return unsafe early.contents(nil, copiedTo: room)
+    }
     override var sessionVariables: VariableTable? {
         get { variables }
         set { variables = newValue }

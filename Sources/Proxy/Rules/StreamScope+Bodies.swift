@@ -1,0 +1,63 @@
+import Buffers
+import Glibc
+import HTTP
+import Samples
+
+/// Memory for bytes that came in pieces, until the next ones are put together.
+// SAFETY: allocated in `init`, freed in `deinit`; one thread uses it.
+@safe
+final class ByteRoom {
+    private let buffer: UnsafeMutableRawBufferPointer
+
+    init(sizeBytes: Int) { unsafe buffer = .allocate(byteCount: sizeBytes, alignment: 16) }
+
+    deinit { unsafe buffer.deallocate() }
+
+    @unsafe var bytes: UnsafeMutableRawBufferPointer { unsafe buffer }
+}
+
+/// Bytes that were received and not sent on: bodies, and what passes through in TCP mode.
+extension ChunkChain {
+    /// Pieces of a body that fetches look at.
+    private static let pieceLimit = 64
+
+    /// The content of the chain in one run of bytes: where it is, if it is one, else copied.
+    ///
+    /// - Parameters:
+    ///   - decoder: takes the framing of chunks off; nil: there is none.
+    ///   - room: for the copy; what does not fit is left out.
+    @unsafe
+    func contents(_ decoder: ChunkedDecoder?, copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: ChunkChain.pieceLimit) { vectors in
+            // SAFETY: the vectors point into chunks of this chain, which stand meanwhile.
+            let count = unsafe fill(vectors)
+            if count == 0 { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+            if count == 1, decoder == nil {
+                return unsafe UnsafeRawBufferPointer(start: vectors[0].iov_base, count: vectors[0].iov_len)
+            }
+            var decoder = decoder
+            var used = 0
+            func copy(_ bytes: UnsafeRawBufferPointer) {
+                let count = min(bytes.count, room.count - used)
+                guard count > 0, let from = bytes.baseAddress, let to = room.baseAddress else { return }
+                // SAFETY: `count` bytes are there on both sides.
+                unsafe (to + used).copyMemory(from: from, byteCount: count)
+                used += count
+            }
+            for index in 0..<count {
+                let piece = unsafe UnsafeRawBufferPointer(
+                    start: vectors[index].iov_base, count: vectors[index].iov_len)
+                guard decoder != nil else {
+                    unsafe copy(piece)
+                    continue
+                }
+                var place = 0
+                while place < piece.count, case .data(let range)? = unsafe decoder?.next(piece, from: place) {
+                    unsafe copy(UnsafeRawBufferPointer(rebasing: piece[range]))
+                    place = range.upperBound
+                }
+            }
+            return unsafe UnsafeRawBufferPointer(start: room.baseAddress, count: used)
+        }
+    }
+}
