@@ -42,12 +42,12 @@ open class LoopTask {
     final var nextQueued: Unmanaged<LoopTask>?
     final var isQueued = false
     final var reasons: WakeReason = []
+    /// The slot of the timer wheel that it is linked in, or -1. It stands here, where there is room for it.
+    final var timerSlot: Int16 = -1
 
     // The timer wheel's.
     final var nextTimer: Unmanaged<LoopTask>?
     final var previousTimer: Unmanaged<LoopTask>?
-    /// The slot of the wheel that it is linked in, or -1.
-    final var timerSlot: Int16 = -1
     /// The instant that its place in the wheel stands for; the deadline may have moved later since.
     final var armed: UInt64 = 0
 

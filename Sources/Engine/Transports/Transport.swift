@@ -45,13 +45,13 @@ open class Transport: FDHandler {
     public final let worker: Worker
     /// The socket, for options and addresses; -1 once closed.
     public final internal(set) var descriptor: Int32
+    /// Another chunk is delivered right after the one at hand: what is sent on may be flushed with that one.
+    public final internal(set) var deliversMore = false
     /// Bytes that the consumer will still take.
     public final internal(set) var credit = 0
     /// Bytes, within the credit, that the consumer takes whatever happens, unless it closes the transport: they may be
     /// received into several blocks at once. Set by the consumer, lowered as bytes come.
     public final var bulk = 0
-    /// Another chunk is delivered right after the one at hand: what is sent on may be flushed with that one.
-    public final internal(set) var deliversMore = false
     /// Bytes queued and not yet accepted by the operating system, those in the outlet included.
     public final var queuedByteCount: Int { queue.byteCount + (outlet?.byteCount ?? 0) }
     /// Whether inlet and outlet have an effect.

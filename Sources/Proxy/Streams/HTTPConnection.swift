@@ -20,13 +20,14 @@ final class HTTPConnection: TransportConsumer {
 
     /// The client's address, compact.
     let client: LogAddress
+    // Flags stand where the address leaves room for them: an idle connection is little more than this object.
+    private var isOver = false
+    private var isLingering = false
     private(set) var acceptDateMicroseconds: Int64 = 0
     /// Since when the connection waits for a request: accept, or the end of the response before.
     private(set) var idleSince = Ticks.zero
     private(set) var requestCount: Int32 = 0
     private var slot: Int32 = 0
-    private var isOver = false
-    private var isLingering = false
     private var exchange: HTTPExchange?
     /// The bytes of the next request, received with those of the last.
     private var pending: Chunk?
