@@ -45,6 +45,12 @@ struct ACLParser {
             throw SyntaxFailure(error.message, at: statement.range(end - 1), help: error.help)
         }
         let range = statement.range(from: first, through: end - 1)
+        for matcher in finished.matchers {
+            let set = matcher.set
+            let user = set.fileName.isEmpty ? "acl '\(name)'" : "acl at"
+            set.note(use: "\(user) \(parser.placeText(range))", isMap: false)
+            if !parser.tree.patternSets.contains(where: { $0 === set }) { parser.tree.patternSets.append(set) }
+        }
         let method = patterns.method
         if method != .found, method != .boolean, patterns.isEmpty, !flags.isClosed {
             warnings.append(
@@ -208,7 +214,10 @@ struct ACLParser {
             }
             let set = PatternSet(name: name)
             try patterns.add(set, ignoresCase: flags.ignoresCase)
-            try PatternFile.load(contents, into: set, isMap: flags.isMap, name: name)
+            do { try set.load(contents, withValues: flags.isMap) } catch {
+                throw PatternFailure(
+                    "\(error.failure.message) (line \(error.line) of '\(name)')", help: error.failure.help)
+            }
             parser.patternSets[name] = set
         } catch {
             throw SyntaxFailure(error.message, at: statement.range(index), help: error.help)

@@ -96,31 +96,3 @@ struct PatternCollector {
         isVersion ? "\(max(value, 0) >> 16).\(max(value, 0) & 0xFFFF)" : "\(value)"
     }
 }
-
-/// The patterns of a file: one a line; empty lines and those that start with '#' do not count.
-enum PatternFile {
-    /// Adds the lines to a set that a matcher checks.
-    /// - Parameter isMap: a value stands behind each pattern.
-    static func load(_ contents: [UInt8], into set: PatternSet, isMap: Bool, name: String) throws(PatternFailure) {
-        var number = 0
-        for line in contents.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-            number += 1
-            if line.first == UInt8(ascii: "#") { continue }
-            var text = line.drop { $0.isBlank }
-            while text.last == UInt8(ascii: "\r") { text = text.dropLast() }
-            if text.isEmpty { continue }
-            do {
-                guard isMap else {
-                    try set.add(Array(text))
-                    continue
-                }
-                let pattern = text.prefix { !$0.isBlank }
-                var value = text.dropFirst(pattern.count).drop { $0.isBlank }
-                while let last = value.last, last.isBlank { value = value.dropLast() }
-                try set.add(Array(pattern), value: Array(value))
-            } catch {
-                throw PatternFailure("\(error.message) (line \(number) of '\(name)')", help: error.help)
-            }
-        }
-    }
-}

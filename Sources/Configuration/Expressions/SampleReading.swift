@@ -42,6 +42,8 @@ final class StatementContext: ArgumentContext {
         range = statement.range(index)
     }
 
+    override var place: String { parser.placeText(range) }
+
     override func readFile(_ path: String) throws(ArgumentFailure) -> [UInt8] {
         do { return try parser.files.read(parser.resolve(path, of: statement)) } catch {
             throw ArgumentFailure(0, "cannot read '\(path)': \(error.message)")
@@ -63,6 +65,7 @@ final class StatementContext: ArgumentContext {
         if let known = parser.patternSets[name] { return known }
         let made = try make()
         parser.patternSets[name] = made
+        parser.tree.patternSets.append(made)
         return made
     }
 

@@ -199,6 +199,8 @@ public struct ConfigurationTree: Sendable {
     public var userLists: [UserList] = []
     /// `http-errors` sections: responses by status.
     public var errorSections: [String: [Int: ErrorResponse]] = [:]
+    /// Sets of patterns of ACLs and maps, in the order in which they were named.
+    public var patternSets: [PatternSet] = []
     /// The environment as the files left it (`setenv` and kin): what child processes get.
     public var environment: [String: String] = [:]
 

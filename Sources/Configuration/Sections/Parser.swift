@@ -93,6 +93,13 @@ final class Parser {
 
     func warn(_ failure: SyntaxFailure) { report(.warning, failure.message, at: failure.range, help: failure.help) }
 
+    /// A place as the runtime API tells it: `file 'h.cfg' line 10`.
+    func placeText(_ range: SourceRange) -> String {
+        let index = Int(range.file)
+        let name = tree.files.indices.contains(index) ? tree.files[index].name : ""
+        return "file '\(name)' line \(range.line)"
+    }
+
     // MARK: Statements
 
     /// Reads one statement that is not a directive.

@@ -1,3 +1,5 @@
+import Samples
+
 /// What can be said only when all files are read: names, modes, identifiers, and what looks wrong.
 extension Parser {
     func resolve() {
@@ -14,6 +16,7 @@ extension Parser {
         assignIdentifiers()
         resolveReferences()
         resolveRules()
+        PatternSet.assignNumbers(tree.patternSets)
         for proxy in tree.proxies where !proxy.settings.isDisabled { checkServers(proxy) }
         checkBinds()
         for proxy in tree.proxies where !proxy.settings.isDisabled {

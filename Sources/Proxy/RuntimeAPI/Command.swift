@@ -24,6 +24,8 @@ public struct CommandInvocation {
     public let table: CommandTable
     /// The worker whose thread runs the command; nil where there is none (tests).
     public let worker: Worker?
+    /// The lines that followed `<<`; nil without it.
+    public let payload: [[UInt8]]?
 }
 
 /// What becomes of a command.

@@ -27,9 +27,15 @@ final class CommandInterpreter {
     private var pending: [[String]] = []
     private var dump: CommandDump?
     private var hasServedLine = false
+    /// The lines behind a line that ends with `<<`, up to an empty one; they belong to the line's last command.
+    private var payload: [[UInt8]]?
+    private var isInPayload = false
+    private var payloadBytes = 0
 
     /// The longest line, and so the most input that is kept.
     static let lineLimitBytes = 16384
+    /// The most that lines behind `<<` may hold together.
+    static let payloadLimitBytes = 1 << 20
 
     init(level: AccessLevel, table: CommandTable = .standard, context: RuntimeContext, worker: Worker? = nil) {
         self.worker = worker
@@ -65,6 +71,7 @@ final class CommandInterpreter {
             return .working
         }
         if state.isQuitting { return .finished }
+        if isInPayload { return advancePayload(into: &output) }
         if let words = pending.popLast() {
             run(words, into: &output)
             return .working
@@ -72,8 +79,7 @@ final class CommandInterpreter {
         // A line was served, and nothing holds the session open any longer.
         if hasServedLine && !state.isInteractive && !hasLine { return .finished }
         if let line = takeLine() {
-            pending = CommandParser.parse(line).reversed()
-            hasServedLine = true
+            startLine(line)
             return .working
         }
         if hasEnded { return .finished }
@@ -85,8 +91,46 @@ final class CommandInterpreter {
         return .needsInput
     }
 
+    /// Takes a line: its commands, and what follows it when it ends with `<<` (management guide, section 9.3).
+    private func startLine(_ line: ArraySlice<UInt8>) {
+        var text = line
+        while let last = text.last, last == 0x20 || last == 0x09 || last == 0x0d { text = text.dropLast() }
+        if text.suffix(3).elementsEqual(" <<".utf8) {
+            isInPayload = true
+            payload = []
+            payloadBytes = 0
+            text = text.dropLast(3)
+        }
+        pending = CommandParser.parse(text).reversed()
+        hasServedLine = true
+    }
+
+    private func advancePayload(into output: inout CommandOutput) -> Progress {
+        guard let line = takeLine() else {
+            if hasEnded || room == 0 || payloadBytes > CommandInterpreter.payloadLimitBytes {
+                // The payload has no end: nothing of it is used.
+                pending = []
+                isInPayload = false
+                if !hasEnded { output.line("The payload is too long.") }
+                state.isQuitting = true
+                return .working
+            }
+            return .needsInput
+        }
+        let text = line.last == 0x0d ? line.dropLast() : line
+        if text.isEmpty {
+            isInPayload = false
+        } else if payloadBytes <= CommandInterpreter.payloadLimitBytes {
+            payload?.append(Array(text))
+            payloadBytes += text.count
+        }
+        return .working
+    }
+
     private func run(_ words: [String], into output: inout CommandOutput) {
-        switch table.run(words, state: state, context: context, worker: worker) {
+        let lines = pending.isEmpty ? payload : nil
+        if pending.isEmpty { payload = nil }
+        switch table.run(words, state: state, context: context, worker: worker, payload: lines) {
         case .text(let text): output.append(text)
         case .denied: output.line("Permission denied")
         case .dump(let dump):

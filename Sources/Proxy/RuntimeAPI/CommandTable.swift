@@ -14,7 +14,8 @@ public struct CommandTable: Sendable {
 
     /// The commands of this version.
     public static let standard = CommandTable(
-        InformationCommands.all + ActivityCommands.all + DescriptorCommands.all + SessionCommands.all)
+        InformationCommands.all + ActivityCommands.all + DescriptorCommands.all + PatternCommands.all
+            + SessionCommands.all)
 
     /// The command that the words call: the longest name that they start with.
     func find(_ words: [String]) -> Command? {
@@ -23,14 +24,14 @@ public struct CommandTable: Sendable {
 
     /// Runs the command that the words call.
     func run(
-        _ words: [String], state: CommandState, context: RuntimeContext, worker: Worker?
+        _ words: [String], state: CommandState, context: RuntimeContext, worker: Worker?, payload: [[UInt8]]? = nil
     ) -> CommandReply {
         guard let command = find(words) else { return .text(unknown(words, level: state.level)) }
         guard state.level.rank >= command.level.rank else { return .denied }
         return command.handler(
             CommandInvocation(
                 words: words, arguments: Array(words.dropFirst(command.name.count)), state: state, context: context,
-                table: self, worker: worker))
+                table: self, worker: worker, payload: payload))
     }
 
     // MARK: Help

@@ -1,6 +1,7 @@
 import Base
 import Configuration
 import Engine
+import Samples
 import Synchronization
 
 /// What commands may look at: handed over by the program, so that no command reaches for a global.
@@ -49,15 +50,19 @@ public final class RuntimeContext: Sendable {
     public let rates: RateSampler
     public let engine: EngineView
     public let sockets: [Socket]
+    /// Patterns of ACLs and maps.
+    public let patternSets: [PatternSet]
     private let stopping = Atomic<Bool>(false)
 
     public init(
-        product: Product, statistics: ProcessStatistics, engine: EngineView, sockets: [Socket] = []
+        product: Product, statistics: ProcessStatistics, engine: EngineView, sockets: [Socket] = [],
+        patternSets: [PatternSet] = []
     ) {
         self.product = product
         self.statistics = statistics
         self.engine = engine
         self.sockets = sockets
+        self.patternSets = patternSets
         rates = RateSampler(statistics: statistics)
     }
 

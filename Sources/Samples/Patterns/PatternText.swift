@@ -30,7 +30,7 @@ struct PatternRange: BitwiseCopyable {
     }
 
     private static func integer(_ part: ArraySlice<UInt8>) -> Int64? {
-        guard let first = part.first, first.isDigit || first == UInt8(ascii: "-") || first == UInt8(ascii: "+") else {
+        guard let first = part.first, first.isDigit || first == UInt8(ascii: "-") else {
             return nil
         }
         return Int64(String(decoding: part, as: UTF8.self))

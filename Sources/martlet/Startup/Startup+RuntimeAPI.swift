@@ -33,6 +33,6 @@ extension Startup {
         product.memoryLimitMegabytes = arguments.memoryLimitMegabytes ?? 0
         return RuntimeContext(
             product: product, statistics: runtime.statistics, engine: WorkerGroupView(runtime.group),
-            sockets: runtimeAPI.socketNames)
+            sockets: runtimeAPI.socketNames, patternSets: runtime.tree.patternSets)
     }
 }
