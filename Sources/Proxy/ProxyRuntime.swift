@@ -77,6 +77,7 @@ public final class ProxyRuntime {
         logger = builder.processLogger
         pendingBinds = builder.pendingBinds
         if !builder.errors.isEmpty { throw StartError(builder.errors) }
+        StartScope(kernel: kernel, variables: variables, valueLimit: tuning.bufferBytes).set(tree.global.variables)
     }
 
     /// How many processors this process may run on, at most as many as there can be threads: `nbthread`'s default.

@@ -1,3 +1,5 @@
+import Samples
+
 /// What may be done over a `stats socket` (manual, section 3.1, `level`).
 public enum AccessLevel: String, Sendable, CaseIterable { case user, `operator`, admin }
 
@@ -65,6 +67,8 @@ public struct GlobalSettings: Sendable {
         public var messageBytes = 0
     }
     public var tuneVariables = VariableSizes()
+    /// Variables of the process and what they start with, in the order of their lines.
+    public var variables: [(VariableName, ProcessVariableValue)] = []
     public var tuneRcvbufClientBytes: Int?
     public var tuneRcvbufServerBytes: Int?
     public var tuneSndbufClientBytes: Int?

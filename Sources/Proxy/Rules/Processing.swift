@@ -100,6 +100,8 @@ struct RuleState {
     var reply: Reply?
     var requestNumber: UInt32?
     var uniqueID: [UInt8] = []
+    /// Where the last final rule that was met stands (`last_rule_line`).
+    var lastRule = SourceRange.none
 
     /// For the next request.
     mutating func reset() {
@@ -117,6 +119,7 @@ struct RuleState {
         changesSource = false
         if reply != nil { reply = nil }
         requestNumber = nil
+        lastRule = .none
         uniqueID.removeAll(keepingCapacity: true)
     }
 }

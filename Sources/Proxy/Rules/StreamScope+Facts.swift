@@ -33,7 +33,9 @@ extension StreamScope {
             return Int64(section.servers[server.index].id)
         case .serverMajorVersion: return stream.connection == nil ? nil : 1
         case .priorityClass, .priorityOffset: return 0
-        case .lastRuleLine: return nil
+        case .lastRuleLine:
+            let rule = stream.ruleState.lastRule
+            return rule == .none ? nil : Int64(rule.line)
         }
     }
 
@@ -47,7 +49,10 @@ extension StreamScope {
         case .uniqueID:
             let identifier = stream.uniqueID(self)
             return identifier.isEmpty ? nil : scratch.string(identifier)
-        case .lastRuleFile: return nil
+        case .lastRuleFile:
+            let rule = stream.ruleState.lastRule
+            guard rule != .none, runtime.tree.files.indices.contains(Int(rule.file)) else { return nil }
+            return scratch.string(Array(runtime.tree.files[Int(rule.file)].name.utf8))
         case .capturedMethod: return requestLine(stream)?.method
         case .capturedURI: return requestLine(stream)?.target
         case .capturedRequestVersion: return requestLine(stream)?.version

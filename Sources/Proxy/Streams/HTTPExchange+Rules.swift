@@ -99,6 +99,7 @@ extension HTTPExchange {
         while ruleState.index < rules.count {
             if processing.conditions.holds(rules[ruleState.index].condition, scope) {
                 let step = perform(rules[ruleState.index].action, scope, isResponse: isResponse)
+                if step == .ends || step == .over { ruleState.lastRule = rules[ruleState.index].range }
                 if step == .ends { break }
                 if step != .goesOn {
                     outcome = step == .waits ? .waiting : .ended
