@@ -25,7 +25,7 @@ final class EnginePostman: LoopTask {
     func start() { schedule() }
 
     private func schedule() {
-        due = worker.now.adding(milliseconds: dice.pick([1, 2, 10, 100, 255, 256, 300]))
+        due = worker.now.adding(milliseconds: dice.pick([1, 2, 10, 100, 255, 256, 300, 4000]))
         worker.schedule(self, at: due)
     }
 
@@ -47,6 +47,8 @@ final class EnginePostman: LoopTask {
 
     fileprivate func receive(_ letter: Letter, on worker: Worker) {
         if worker !== self.worker { world.violation("a message is delivered by another thread") }
+        // However long the receiver's own timers would let it sleep.
+        if world.host.milliseconds - letter.sentMilliseconds > 1000 { world.violation("a message comes late") }
         if letter.number != received[letter.from] { world.violation("a message is lost, or overtaken") }
         received[letter.from] = letter.number + 1
     }
@@ -63,12 +65,14 @@ final class EnginePostman: LoopTask {
 private final class Letter: Message {
     let from: Int
     let number: UInt64
+    let sentMilliseconds: UInt64
     private let world: EngineWorld
 
     init(from: Int, number: UInt64, _ world: EngineWorld) {
         self.from = from
         self.number = number
         self.world = world
+        sentMilliseconds = world.host.milliseconds
         super.init()
     }
 

@@ -5,12 +5,14 @@ extension WorldPlan {
     mutating func planClients(_ options: WorldOptions) {
         var dice = Dice(seed: seed, 2)
         let isSmooth = dice.chance(1, of: 3)
+        largestBodyBytes = options.largestBodyBytes
         var connections = 0, number = 0
         while connections < options.connections {
             var client = ClientPlan(number: number, entrance: dice.pick(entrances))
             client.startMilliseconds = dice.pick(weighted: [
                 (2, 0), (3, dice.between(0, 1500)), (1, dice.between(0, 30)),
             ])
+            if descriptorLimit != nil { client.startMilliseconds = dice.between(0, 5) }
             if dice.chance(1, of: 10) { client.receiveBytes = 4096 }
             if isHTTP {
                 let count = dice.pick(weighted: [(3, 1), (3, 2), (2, dice.between(3, 8))])
@@ -36,10 +38,14 @@ extension WorldPlan {
         }
     }
 
+    private func bodySize(_ dice: inout Dice) -> Int {
+        min(dice.bodySize(bufferBytes: bufferBytes), largestBodyBytes)
+    }
+
     private func body(_ dice: inout Dice, _ framings: [(weight: Int, value: BodyFramingPlan)]) -> BodyPlan {
         let framing = dice.pick(weighted: framings)
         var plan = BodyPlan(framing: framing, count: 0, pattern: Pattern(dice.next()))
-        if framing != .none { plan.count = dice.bodySize(bufferBytes: bufferBytes) }
+        if framing != .none { plan.count = bodySize(&dice) }
         plan.chunkBytes = dice.pick([1, 100, 1000, 8192, bufferBytes, 100_000])
         if plan.chunkBytes == 1 && plan.count > 3000 { plan.chunkBytes = 10 }
         plan.hasTrailer = framing == .chunked && dice.chance(1, of: 4)
@@ -122,8 +128,8 @@ extension WorldPlan {
 
     private func stream(id: Int, isSmooth: Bool, _ dice: inout Dice) -> Stream {
         let stream = Stream(id: id)
-        stream.upCount = dice.bodySize(bufferBytes: bufferBytes)
-        stream.downCount = dice.bodySize(bufferBytes: bufferBytes)
+        stream.upCount = bodySize(&dice)
+        stream.downCount = bodySize(&dice)
         stream.up = Pattern(dice.next())
         stream.down = Pattern(dice.next())
         stream.upPace = pace(&dice, of: stream.upCount)

@@ -163,7 +163,7 @@ extension WorldPlan {
             troubles.insert(.stops)
         }
         if dice.chance(1, of: 10) {
-            descriptorLimit = dice.between(70, 110)
+            descriptorLimit = dice.between(45, 65)
             troubles.formUnion([.breaks, .delays])
         }
         if dice.chance(1, of: 3) {

@@ -9,6 +9,8 @@ public struct WorldOptions: Sendable {
     public var pollers: [String] = []
     /// Whether faults are injected in those seeds that ask for them.
     public var allowsFaults = true
+    /// Bytes of a body at most.
+    public var largestBodyBytes = 200_000
 
     public init() {}
 }
@@ -65,6 +67,7 @@ struct WorldPlan {
     var poller = "epoll"
     var threads = 1
     var bufferBytes = 16384
+    var largestBodyBytes = 200_000
     var configuration = ""
     var entrances: [SocketAddress] = []
     var servers: [ServerPlan] = []

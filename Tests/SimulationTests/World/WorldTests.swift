@@ -7,6 +7,8 @@ struct WorldTests {
     private func options(_ connections: Int) -> WorldOptions {
         var options = WorldOptions()
         options.connections = connections
+        // Without optimisation bytes are slow.
+        options.largestBodyBytes = 6000
         return options
     }
 
