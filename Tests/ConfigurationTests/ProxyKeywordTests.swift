@@ -251,7 +251,7 @@ struct ProxyKeywordTests {
             ("option nolinger now", "7:21 error: unexpected argument 'now' to 'option nolinger'"),
             (
                 "http-request deny",
-                "7:5 error: keyword 'http-request' is known to HAProxy but not supported by this version of Martlet"
+                "7:5 warning: 'http-request' rules ignored for listen 'test', which is not in 'mode http'"
             ),
             ("clitimeout 5000", "7:5 error: 'clitimeout' is no longer supported (use 'timeout client')"),
             (
