@@ -35,7 +35,13 @@ open class SampleScope {
     public init(valueLimit: Int) { scratch = SampleScratch(valueLimit: valueLimit) }
 
     /// The message at hand.
-    public final var message: MessageHead? { isResponse ? response : request }
+    public final var message: MessageHead? { isResponse ? response : requestHead }
+
+    /// The head of the request; in TCP mode, of what was received, if it is one.
+    public final var requestHead: MessageHead? { request ?? receivedHead() }
+
+    /// What was received in TCP mode, read as an HTTP request; nil if it is none, or none yet (`mayChange`).
+    open func receivedHead() -> MessageHead? { nil }
 
     /// Begins the evaluation of one expression or of one rule: samples of the one before are void.
     public final func beginEvaluation() {

@@ -25,6 +25,9 @@ final class StreamScope: SampleScope {
     private lazy var users = UserDirectory(runtime.tree.userLists)
     /// Where bytes that came in pieces are put together.
     private lazy var room = ByteRoom(sizeBytes: scratch.valueLimit)
+    /// The head of a request that passes through in TCP mode.
+    private lazy var payloadHead = MessageHead(limits: runtime.tuning.httpLimits)
+    private var payloadResult: HeadParseResult?
     /// Estimates of rates, by the counters that they are taken from.
     var rates: [RateKey: RateEstimate] = [:]
 
@@ -52,6 +55,7 @@ final class StreamScope: SampleScope {
         request = nil
         response = nil
         local = nil
+        payloadResult = nil
     }
 
     override var wallClockMicroseconds: Int64 { worker.wallClockMicroseconds }
@@ -113,15 +117,6 @@ final class StreamScope: SampleScope {
 
     override func tcpNumber(_ fact: TCPNumber) -> Int64? {
         guard let transport = stream?.clientTransport else { return nil }
-        var words = [UInt32](repeating: 0, count: 26)
-        // IPPROTO_TCP
-        let level: Int32 = 6
-        // SAFETY: the kernel writes at most the bytes of the array.
-        let count = unsafe words.withUnsafeMutableBytes { bytes in
-            guard let base = bytes.baseAddress else { return 0 }
-            return unsafe worker.kernel.getOption(
-                transport.descriptor, level, TCP_INFO, base, bytes.count)
-        }
         // Places of `struct tcp_info` in words, behind eight bytes of small fields.
         let place =
             switch fact {
@@ -134,7 +129,12 @@ final class StreamScope: SampleScope {
             case .roundTripTimeVariance: 18
             case .reordering: 22
             }
-        return count >= 4 * (place + 1) ? Int64(words[place]) : nil
+        return unsafe withUnsafeTemporaryAllocation(byteCount: 104, alignment: 8) { bytes in
+            guard let base = bytes.baseAddress else { return nil }
+            // SAFETY: the kernel writes at most the bytes of the room, and `count` of them; 6 is IPPROTO_TCP.
+            let count = unsafe worker.kernel.getOption(transport.descriptor, 6, TCP_INFO, base, bytes.count)
+            return unsafe count >= 4 * (place + 1) ? Int64(base.load(fromByteOffset: 4 * place, as: UInt32.self)) : nil
+        }
     }
 
     // MARK: Bytes
@@ -147,6 +147,23 @@ final class StreamScope: SampleScope {
     override func payload(response: Bool) -> UnsafeRawBufferPointer {
         guard let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         return unsafe stream.waitingBytes(response: response, copiedTo: room.bytes)
+    }
+
+    override func receivedHead() -> MessageHead? {
+        guard let stream, stream.frontend.settings.mode == .tcp else { return nil }
+        if payloadResult == nil {
+            // Once for as long as the scope is attached: more bytes come between two times only.
+            payloadHead.reset()
+            // SAFETY: the bytes stand, and stay where they are, while the scope is attached.
+            payloadResult = unsafe RequestParser(limits: runtime.tuning.httpLimits).parse(
+                payload(response: false), into: payloadHead)
+        }
+        switch payloadResult {
+        case .complete: return payloadHead
+        case .needMore: mayChange = !isFinal
+        case .failed, nil: break
+        }
+        return nil
     }
 
     // MARK: Users

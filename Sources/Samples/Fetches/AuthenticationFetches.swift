@@ -9,7 +9,7 @@ enum AuthenticationFetches {
             "Whether the user and the password are those of a list"
         ) { scope, arguments in
             guard case .userlist(let list) = arguments[0], let basic = Credentials(scope) else {
-                return scope.request.map { _ in Sample(false) }
+                return scope.requestHead.map { _ in Sample(false) }
             }
             return Sample(scope.isUser(basic.user.span, basic.password.span, in: list))
         },
@@ -29,7 +29,7 @@ enum AuthenticationFetches {
         },
         FetchKeyword("http_auth_type", .none, .string, .request, section: "7.3.6", "The scheme of authentication") {
             scope, _ in
-            guard let head = scope.request, let field = authorization(head) else { return nil }
+            guard let head = scope.requestHead, let field = authorization(head) else { return nil }
             let value = head.value(field)
             var end = 0
             while end < value.count, value[end] != 0x20 { end += 1 }
@@ -61,7 +61,7 @@ enum AuthenticationFetches {
     }
 
     private static func bearer(_ scope: SampleScope, _ arguments: Arguments) -> Sample? {
-        guard let head = scope.request else { return nil }
+        guard let head = scope.requestHead else { return nil }
         let name = arguments.literal
         let field: Int?
         if let name, !name.isEmpty { field = head.firstIndex(named: name.span) } else { field = authorization(head) }
@@ -78,7 +78,7 @@ struct Credentials {
     let password: Sample
 
     init?(_ scope: SampleScope) {
-        guard let head = scope.request, let field = AuthenticationFetches.authorization(head) else { return nil }
+        guard let head = scope.requestHead, let field = AuthenticationFetches.authorization(head) else { return nil }
         let value = head.value(field)
         guard let start = Credentials.scheme("basic", value),
             let text = scope.scratch.write(.string, { Credentials.decode(value.extracting(start..<value.count), &$0) })
@@ -111,7 +111,7 @@ struct Credentials {
             bits = bits << 6 | digit
             count += 1
             if count == 4 {
-                for shift in [16, 8, 0] as [UInt32] { output.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+                for place in 0..<3 { output.append(UInt8(truncatingIfNeeded: bits >> UInt32(16 - 8 * place))) }
                 (bits, count) = (0, 0)
             }
         }

@@ -155,7 +155,7 @@ struct ByteWriter {
     }
 
     mutating func append(bigEndian value: UInt32) {
-        for shift in [24, 16, 8, 0] as [UInt32] { append(UInt8(truncatingIfNeeded: value >> shift)) }
+        for shift in 0..<4 { append(UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * shift))) }
     }
 
     /// The variable integers of the SPOE protocol.

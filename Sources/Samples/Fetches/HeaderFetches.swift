@@ -30,7 +30,7 @@ enum HeaderFetches {
         @inline(__always)
         func head(_ scope: SampleScope) -> MessageHead? {
             switch self {
-            case .request: scope.request
+            case .request: scope.requestHead
             case .response: scope.response
             case .message: scope.message
             }

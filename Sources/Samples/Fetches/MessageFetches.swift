@@ -10,20 +10,20 @@ enum MessageFetches {
     private static let target: [FetchKeyword] = [
         FetchKeyword("path", .none, .string, .request, section: section, "Path of the request, without the query") {
             scope, _ in
-            guard let head = scope.request else { return nil }
+            guard let head = scope.requestHead else { return nil }
             let path = head.pathSlice
             return isPath(head, path) ? Sample(head, path) : nil
         },
         FetchKeyword("pathq", .none, .string, .request, section: section, "Path of the request, with the query") {
             scope, _ in
-            guard let head = scope.request else { return nil }
+            guard let head = scope.requestHead else { return nil }
             let path = head.pathAndQuerySlice
             return isPath(head, path) ? Sample(head, path) : nil
         },
         FetchKeyword(
             "query", .none, .string, .request, section: section, "The query: what follows the first question mark"
         ) { scope, _ in
-            guard let head = scope.request else { return nil }
+            guard let head = scope.requestHead else { return nil }
             let target = head.targetSlice
             let bytes = head.span(target)
             guard let mark = bytes.indices.first(where: { bytes[$0] == UInt8(ascii: "?") }) else { return nil }
@@ -31,16 +31,16 @@ enum MessageFetches {
         },
         FetchKeyword("url", .none, .string, .request, section: section, "The target of the request as it came") {
             scope, _ in
-            scope.request.map { Sample($0, $0.targetSlice) }
+            scope.requestHead.map { Sample($0, $0.targetSlice) }
         },
         FetchKeyword("url_ip", .none, .ipv4, .request, section: section, "The address in an absolute target") {
             scope, _ in
-            guard let head = scope.request else { return nil }
+            guard let head = scope.requestHead else { return nil }
             return URLHost(head)?.address
         },
         FetchKeyword("url_port", .none, .integer, .request, section: section, "The port in an absolute target") {
             scope, _ in
-            guard let head = scope.request else { return nil }
+            guard let head = scope.requestHead else { return nil }
             return URLHost(head).map { Sample(Int64($0.port)) }
         },
     ]
@@ -53,7 +53,7 @@ enum MessageFetches {
 
     /// The first Host field and a part of the target, one behind the other.
     private static func joined(_ scope: SampleScope, _ part: (MessageHead) -> HeadSlice) -> Sample? {
-        guard let head = scope.request else { return nil }
+        guard let head = scope.requestHead else { return nil }
         let slice = part(head)
         let hasPath = isPath(head, slice)
         guard let host = head.firstIndex(of: .host), head.value(host).count > 0 else {
@@ -128,7 +128,7 @@ enum MessageFetches {
 
     private static let lines: [FetchKeyword] = [
         FetchKeyword("method", .none, .method, .transaction, section: section, "Method of the request") { scope, _ in
-            if let head = scope.request { return Sample(head, head.methodSlice, .method) }
+            if let head = scope.requestHead { return Sample(head, head.methodSlice, .method) }
             guard var kept = scope.text(.capturedMethod) else { return nil }
             kept.retype(.method)
             return kept
@@ -160,7 +160,7 @@ enum MessageFetches {
 
     @Sendable
     private static func isHTTP(_ scope: SampleScope, _: Arguments) -> Sample? {
-        scope.request != nil || scope.text(.capturedMethod) != nil ? Sample(true) : nil
+        scope.requestHead != nil || scope.text(.capturedMethod) != nil ? Sample(true) : nil
     }
 
     // MARK: What was captured

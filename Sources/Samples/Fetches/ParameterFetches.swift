@@ -25,7 +25,7 @@ enum ParameterFetches {
 
     @Sendable
     private static func value(_ scope: SampleScope, _ arguments: Arguments) -> Sample? {
-        guard let head = scope.request, let question = arguments.made(ParameterQuestion.self) else { return nil }
+        guard let head = scope.requestHead, let question = arguments.made(ParameterQuestion.self) else { return nil }
         let target = head.targetSlice
         let bytes = head.span(target)
         let start: Int
@@ -49,7 +49,7 @@ enum ParameterFetches {
         "req.body_param", ArgumentShape([], optional: [.string]), .binary, .request, section: section,
         "The value of a parameter of a form that is the request's body", prepare: ParameterQuestion.make
     ) { scope, arguments in
-        guard scope.request != nil, let question = arguments.made(ParameterQuestion.self) else { return nil }
+        guard scope.requestHead != nil, let question = arguments.made(ParameterQuestion.self) else { return nil }
         // SAFETY: the body stands until the evaluation is over.
         var body = unsafe Sample(.binary, scope.body(response: false))
         guard let (range, next) = question.find(body.span, from: scope.place.offset) else { return nil }
