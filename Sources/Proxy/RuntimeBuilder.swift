@@ -73,7 +73,8 @@ struct RuntimeBuilder {
         self.threadCount = threadCount
         processLogger = Logger.none
         processLogger = logger(
-            tree.global.logTargets, .plain, LogFormats(), [], tag: tree.global.logTag, subject: "global section")
+            tree.global.logTargets, tree.global.logsJSON ? .json : .plain, LogFormats(), [], tag: tree.global.logTag,
+            subject: "global section")
     }
 
     // MARK: Limits
@@ -255,14 +256,19 @@ struct RuntimeBuilder {
         let chosen =
             section.defaultBackend.flatMap { backendOf[$0] } ?? (section.kind == .listen ? backendOf[index] : nil)
         let settings = section.settings
+        var format = settings.logFormat
+        var custom = settings.customLogFormat
+        if let known = section.captures.isEmpty ? nil : LogFormats.withCaptures(format) {
+            (format, custom) = (.custom, known)
+        }
+        if format == .plain && tree.global.logsJSON { format = .json }
         return Frontend(
             name: LogName(section.name), settings: settings, rules: rules,
             processing: processingOf[index] ?? Processing(section),
             conditions: ConditionEvaluation(acls: section.acls), defaultBackend: chosen,
             errors: ErrorResponses(settings.errorResponses),
             logger: logger(
-                settings.logTargets, settings.logFormat,
-                LogFormats(custom: settings.customLogFormat, structuredData: settings.structuredDataFormat),
+                settings.logTargets, format, LogFormats(custom: custom, structuredData: settings.structuredDataFormat),
                 settings.options, tag: settings.logTag,
                 subject: "\(section.kind.rawValue) \(section.name)"),
             counters: FrontendCounters(workerCount: threadCount))

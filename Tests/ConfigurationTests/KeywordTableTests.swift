@@ -30,7 +30,7 @@ struct KeywordTableTests {
                 KnownKeywords.global.contains(keyword.name)
                     || [
                         // Of this program alone.
-                        "nouring",
+                        "nouring", "log-format",
                         "gid", "uid", "user", "ulimit-n", "unix-bind", "unsetenv",
                         "zero-warning",
                     ].contains(keyword.name), "\(keyword.name)")

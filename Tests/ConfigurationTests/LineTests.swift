@@ -194,7 +194,7 @@ struct LogTests {
         arguments: [
             (
                 "log 127.0.0.1",
-                "2:5 error: 'log' expects <target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]"
+                "2:5 error: 'log' expects <target> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]"
             ),
             ("log 127.0.0.1 loca0", "2:15 error: unknown log facility 'loca0' (did you mean 'local0'?)"),
             ("log 127.0.0.1 local0 notise", "2:22 error: unknown log level 'notise' (did you mean 'notice'?)"),
@@ -205,8 +205,8 @@ struct LogTests {
                     + "priority, short, timed, iso, raw)"
             ),
             (
-                "log 127.0.0.1 sample 1:4 local0",
-                "2:15 error: 'sample' of 'log' is known to HAProxy but not supported by this version of Martlet"
+                "log 127.0.0.1 sample 5:4 local0",
+                "2:22 error: '5' is no range between 1 and 4"
             ),
             ("log 127.0.0.1 local0 err err x", "2:30 error: unexpected argument 'x' to 'log'"),
             (

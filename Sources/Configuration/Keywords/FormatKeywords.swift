@@ -18,10 +18,6 @@ enum FormatKeywords {
             parser, call throws(SyntaxFailure) in
             parser.draft.settings.structuredDataFormat = try format(parser, call)
         },
-        Keyword("error-log-format", .clientSide, "<fmt>", count: 1...1, "Layout of lines about broken connections") {
-            parser, call throws(SyntaxFailure) in
-            parser.draft.settings.errorLogFormat = try format(parser, call)
-        },
         Keyword("unique-id-format", .clientSide, "<fmt>", count: 1...1, "What identifies a request") {
             parser, call throws(SyntaxFailure) in
             parser.draft.settings.uniqueIDFormat = try parser.format(

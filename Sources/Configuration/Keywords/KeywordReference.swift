@@ -40,6 +40,7 @@ public enum KeywordReference {
         }
         page += parameters("bind` and `stats socket", BindParameters.table)
         page += parameters("server` and `default-server", ServerParameters.table)
+        page += actions()
         page += fetches()
         return page
     }
@@ -116,5 +117,43 @@ public enum KeywordReference {
         "| "
             + cells.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
             .joined(separator: " | ") + " |\n"
+    }
+}
+
+extension KeywordReference {
+    /// The actions of rules, and the variables of log formats.
+    static func actions() -> String {
+        var text = """
+
+            ## Actions of rules
+
+            Where an action may stand: C, S, Q: `tcp-request connection`, `session`, `content`; P: `tcp-response content`;
+            H: `http-request`; R: `http-response`; A: `http-after-response`.
+
+            | action | arguments | C | S | Q | P | H | R | A | what it does |
+            | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+
+            """
+        for action in ActionTable.actions.sorted(by: { $0.name < $1.name }) {
+            let places = RuleSet.allCases.map { action.sets.contains($0) ? "x" : "" }
+            text += tableRow(["`\(action.name)`", "`\(action.arguments)`"] + places + [action.documentation])
+        }
+        text += """
+
+            ## Variables of log formats
+
+            Those marked H have a value in `mode http` only: \
+            \(FormatTag.allCases.map { "`%\($0.rawValue)`\($0.isHTTPOnly ? " H" : "")" }.joined(separator: ", ")).
+
+            """
+        return text
+    }
+
+    private static func tableRow(_ cells: [String]) -> String {
+        "| "
+            + cells.map { cell in
+                cell == "``"
+                    ? "" : cell.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+            }.joined(separator: " | ") + " |\n"
     }
 }

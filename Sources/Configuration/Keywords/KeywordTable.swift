@@ -3,7 +3,7 @@ public enum KeywordTable {
     /// Keywords of `global`.
     public static let globalKeywords: [Keyword] =
         ProcessKeywords.table + TuningKeywords.table + EnvironmentKeywords.table + RuntimeAPIKeywords.table
-        + LogKeywords.globalTable + VariableKeywords.table
+        + LogKeywords.globalTable + VariableKeywords.table + RuleSetKeywords.globalTable
 
     /// Keywords of `defaults`, `frontend`, `listen` and `backend`.
     public static let proxyKeywords: [Keyword] =

@@ -1,10 +1,10 @@
 /// `log` and kin, in `global` and in proxies (manual, sections 3.1, 4.2 and 8).
 enum LogKeywords {
     private static let arguments =
-        "<target> [len <length>] [format <format>] <facility> [<level> [<minlevel>]]"
+        "<target> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]"
 
     static let globalTable: [Keyword] = [
-        Keyword("log", .global, arguments, count: 1...9, section: "3.1", "A target for log lines") {
+        Keyword("log", .global, arguments, count: 1...11, section: "3.1", "A target for log lines") {
             parser, call throws(SyntaxFailure) in
             if call[0] == "global" { throw call.failure("'log global' is for proxies", 0) }
             guard call.count > 1 else { throw call.failure("'log' expects \(arguments)", 0) }
@@ -13,6 +13,15 @@ enum LogKeywords {
         Keyword(
             "log-send-hostname", .global, "[<string>]", count: 0...1, section: "3.1", "Puts a host name into log lines"
         ) { parser, call throws(SyntaxFailure) in parser.tree.global.logSendHostname = call[0] },
+        Keyword(
+            "log-format", .global, "json", count: 1...1, section: "3.1",
+            "Lines of the process and of proxies without a format are JSON objects"
+        ) { parser, call throws(SyntaxFailure) in
+            guard call[0] == "json" else {
+                throw call.failure("'log-format' in 'global' knows 'json' only", 0, help: "formats are for proxies")
+            }
+            parser.tree.global.logsJSON = true
+        },
         Keyword("log-tag", .global, "<string>", count: 1...1, section: "3.1", "Tag of log lines") {
             parser, call throws(SyntaxFailure) in parser.tree.global.logTag = call[0]
         },
@@ -20,7 +29,7 @@ enum LogKeywords {
 
     static let proxyTable: [Keyword] = [
         Keyword(
-            "log", .everyProxy, "{ global | \(arguments) }", count: 1...9, negatable: true, "Where log lines go"
+            "log", .everyProxy, "{ global | \(arguments) }", count: 1...11, negatable: true, "Where log lines go"
         ) { parser, call throws(SyntaxFailure) in
             if call.isNegated {
                 try call.nothing(from: 0)
@@ -57,8 +66,11 @@ enum LogKeywords {
                 guard value.count > 0 else { throw call.failure("'format' expects a name", cursor) }
                 result.format = try value.choice(0, of: LogLineFormat.self)
                 cursor += 2
-            case "sample", "profile":
-                throw .unsupported("'\(call[cursor])' of 'log'", at: call.range(cursor))
+            case "sample":
+                result.sampling = try sampling(call, cursor + 1)
+                cursor += 2
+            case "profile":
+                throw .unsupported("'profile' of 'log'", at: call.range(cursor))
             default:
                 break options
             }
@@ -75,6 +87,24 @@ enum LogKeywords {
         if cursor + 2 < call.count { result.minimumLevel = try level(call, cursor + 2) }
         try call.nothing(from: cursor + 3)
         return result
+    }
+
+    /// `2-3,8-11:11`: of each 11 lines the second, the third, and the eighth to the eleventh.
+    private static func sampling(_ call: KeywordCall, _ index: Int) throws(SyntaxFailure) -> LogSampling {
+        let text = try call.required(index, "ranges and a size, such as 1:4, behind 'sample'")
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        guard parts.count == 2, let size = Int(parts[1]), size > 0, size <= 1_000_000 else {
+            throw call.failure("'\(text)' is no sample such as 2-3,8-11:11", index)
+        }
+        var ranges: [ClosedRange<Int>] = []
+        for part in parts[0].split(separator: ",", omittingEmptySubsequences: false) {
+            let bounds = part.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+            guard bounds.count <= 2, let first = bounds.first ?? nil, let last = bounds.last ?? nil, first >= 1,
+                first <= last, last <= size
+            else { throw call.failure("'\(part)' is no range between 1 and \(size)", index) }
+            ranges.append(first...last)
+        }
+        return LogSampling(ranges: ranges, size: size)
     }
 
     private static func level(_ call: KeywordCall, _ index: Int) throws(SyntaxFailure) -> LogLevel {

@@ -55,6 +55,13 @@ enum RuleSetKeywords {
             },
         ]
 
+    static let globalTable: [Keyword] = [
+        Keyword(
+            "expose-experimental-directives", .global, "", section: "3.1",
+            "Nothing: what HAProxy calls experimental ('normalize-uri') is always there"
+        ) { _, _ throws(SyntaxFailure) in }
+    ]
+
     /// A name that may hold variables of log formats; nil when it is a plain one.
     static func name(_ parser: Parser, _ call: KeywordCall, at point: SamplePoint) throws(SyntaxFailure) -> LogFormat? {
         guard call.bytes(0).contains(UInt8(ascii: "%")) else { return nil }

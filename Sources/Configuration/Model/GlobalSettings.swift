@@ -77,6 +77,8 @@ public struct GlobalSettings: Sendable {
     // Logs
     public var logTargets: [LogTarget] = []
     public var logTag: String?
+    /// `log-format json` in `global`: lines of the process, and of proxies without a format of their own, are objects.
+    public var logsJSON = false
     /// nil: no host name in the lines; empty: the system's name.
     public var logSendHostname: String?
 

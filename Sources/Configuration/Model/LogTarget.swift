@@ -16,6 +16,13 @@ public enum LogLineFormat: String, Sendable, CaseIterable {
     case local, rfc3164, rfc5424, priority, short, timed, iso, raw
 }
 
+/// `sample`: which lines of a number of them are sent (manual, section 4.2, `log`).
+public struct LogSampling: Sendable, Hashable {
+    /// Places from 1 on.
+    public var ranges: [ClosedRange<Int>]
+    public var size: Int
+}
+
 /// One `log` line with a target of its own (manual, section 4.2, `log`).
 public struct LogTarget: Sendable, Hashable {
     public enum Destination: Sendable, Hashable {
@@ -36,6 +43,8 @@ public struct LogTarget: Sendable, Hashable {
     public var level: LogLevel
     /// Lines more severe than this are sent as this (`emerg`: unchanged).
     public var minimumLevel: LogLevel
+    /// nil: all lines.
+    public var sampling: LogSampling?
     public var range: SourceRange
 
     public init(

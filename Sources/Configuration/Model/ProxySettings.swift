@@ -178,7 +178,6 @@ public struct ProxySettings: Sendable {
     /// `log-format` with a format of its own.
     public var customLogFormat: LogFormat?
     public var structuredDataFormat: LogFormat?
-    public var errorLogFormat: LogFormat?
     public var uniqueIDFormat: LogFormat?
     public var uniqueIDHeader: [UInt8]?
     public var monitorURI: [UInt8]?

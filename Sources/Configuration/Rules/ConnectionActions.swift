@@ -47,9 +47,6 @@ enum StreamActions {
             }
             return .setLogLevel(level)
         },
-        ActionKeyword("set-nice", contents, "<nice>", "Turn of the stream among those that wait to run") {
-            reader throws(SyntaxFailure) in .setNice(try reader.integer("a number", in: -1024...1024))
-        },
         ActionKeyword(
             "set-timeout", .request, "{ server | tunnel } { <timeout> | <expr> }", "Changes a timeout of this stream"
         ) { reader throws(SyntaxFailure) in try timeout(&reader) },

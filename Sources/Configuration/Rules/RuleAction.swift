@@ -45,7 +45,6 @@ public enum RuleAction: Sendable {
     // The stream
     /// nil: no line at all.
     case setLogLevel(LogLevel?)
-    case setNice(Int)
     case setTimeout(isTunnel: Bool, TimeoutValue)
     case waitForBody(milliseconds: Int, atLeastBytes: Int)
     case disableRetries

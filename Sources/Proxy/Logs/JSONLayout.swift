@@ -22,11 +22,6 @@ enum JSONLayout {
         name(",\"frontend\":", record.frontend, to: &line)
         name(",\"backend\":", record.backend, to: &line)
         name(",\"server\":", record.server, to: &line)
-        if record.serverAddress.kind != .unknown {
-            line.append(",\"server_address\":\"")
-            record.serverAddress.append(to: &line)
-            line.append(UInt8(ascii: "\""))
-        }
         if record.hasRequestLine {
             line.append(",\"request\":")
             // SAFETY: the record is borrowed for the call.

@@ -85,11 +85,6 @@ public struct LogRecord: ~Copyable {
     public var level: LogLevel?
     /// `set-log-level silent`: there is no line.
     public var isSilent = false
-    /// %bi:%bp: our end of the connection to the server; kept when a log asks for it.
-    public var serverSource = LogAddress()
-    /// %si:%sp: where the server was asked for.
-    public var serverAddress = LogAddress()
-
     private var line: UnsafeMutablePointer<UInt8>?
     private var lineCapacity: Int32 = 0
     private var lineCount: Int32 = -1
@@ -127,8 +122,6 @@ public struct LogRecord: ~Copyable {
         isEarly = false
         level = nil
         isSilent = false
-        serverSource = LogAddress()
-        serverAddress = LogAddress()
         lineCount = -1
     }
 

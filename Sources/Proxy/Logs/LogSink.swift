@@ -2,6 +2,7 @@ import Base
 import Configuration
 import Glibc
 import Samples
+import Synchronization
 
 /// Why a `log` target cannot be used.
 public enum LogTargetError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -36,6 +37,8 @@ final class LogSink: Sendable {
     /// The host that the frame states where its format has a place for one.
     let hostname: [UInt8]?
     let tag: [UInt8]
+    private let sampling: LogSampling?
+    private let lines = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - hostname: what `log-send-hostname` asks for; nil without it.
@@ -49,6 +52,7 @@ final class LogSink: Sendable {
         lengthBytes = min(max(target.lengthBytes, 80), LogLine.capacity - 1)
         facility = target.facility
         level = target.level
+        sampling = target.sampling
         minimumLevel = target.minimumLevel
         self.hostname = hostname.map { Array($0.utf8) }
         self.tag = Array(tag.utf8)
@@ -85,6 +89,13 @@ final class LogSink: Sendable {
 
     /// Whether lines of this level are sent here at all.
     func takes(_ lineLevel: LogLevel) -> Bool { lineLevel <= level }
+
+    /// Whether this line is one of those that `sample` picks; to be asked once for each line.
+    func samples() -> Bool {
+        guard let sampling else { return true }
+        let place = Int(lines.wrappingAdd(1, ordering: .relaxed).oldValue % UInt64(sampling.size)) + 1
+        return sampling.ranges.contains { $0.contains(place) }
+    }
 
     /// Appends what stands in front of the text in the sink's format.
     func appendHeader(

@@ -58,7 +58,7 @@ public final class Logger: Sendable {
         needsScope = !made.isEmpty && (format == .custom || formats.structuredData != nil)
         wantsRequestLine =
             !made.isEmpty && (format == .http || format == .httpCLF || format == .json || formats.wantRequestLine)
-        wantsServerSource = !made.isEmpty && (format == .json || formats.wantServerAddresses)
+        wantsServerSource = !made.isEmpty && formats.wantServerAddresses
         logsAtAccept = !made.isEmpty && format == .plain
         logsEarly = !made.isEmpty && format != .plain && options.contains(.logAsap)
     }
@@ -143,7 +143,9 @@ public final class Logger: Sendable {
     }
 
     private func send(_ lineLevel: LogLevel, on writer: LogWriter, at microseconds: Int64) {
-        for sink in sinks where sink.takes(lineLevel) { writer.send(to: sink, level: lineLevel, at: microseconds) }
+        for sink in sinks where sink.takes(lineLevel) && sink.samples() {
+            writer.send(to: sink, level: lineLevel, at: microseconds)
+        }
     }
 }
 
@@ -166,6 +168,25 @@ public struct LogFormats: Sendable {
     public init(custom: LogFormat? = nil, structuredData: LogFormat? = nil) {
         self.custom = custom
         self.structuredData = structuredData
+    }
+
+    /// The HTTP formats as the manual writes them (sections 8.2.3 and 4.2), for proxies that capture: the layouts made by
+    /// hand have no place for what was captured.
+    static func withCaptures(_ format: TrafficLogFormat) -> LogFormat? {
+        let text: String
+        switch format {
+        case .http:
+            text =
+                "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs "
+                + "%{+Q}r"
+        case .httpCLF:
+            text =
+                "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc "
+                + "%bc %sc %rc %sq %bq %CC %CS %hrl %hsl"
+        default: return nil
+        }
+        let expressions = ExpressionParser(point: .logs, context: ArgumentContext())
+        return try? FormatParser(expressions: expressions, isLog: true).parse(Array(text.utf8))
     }
 
     private var all: [LogFormat] { [custom, structuredData].compactMap { $0 } }

@@ -136,7 +136,7 @@ struct TagWriter {
     // MARK: Captures
 
     private func captured(_ tag: FormatTag, to line: inout LogLine) {
-        guard let store = stream.captures, store.owner === stream.frontend.processing else {
+        guard let store = stream.rules?.captures, store.owner === stream.frontend.processing, store.isFilled else {
             if tag == .requestCookie || tag == .responseCookie { line.appendNothing(flags) }
             return
         }
@@ -242,10 +242,11 @@ struct TagWriter {
         case .client, .clientPort: address = stream.record.client
         case .frontendAddress, .frontendPort: address = LogAddress(scope.address(.destination))
         case .serverAddress, .serverPort:
-            address = stream.server.map { LogAddress($0.address) } ?? stream.record.serverAddress
+            address = stream.server.map { LogAddress($0.address) } ?? stream.rules?.serverAddress ?? LogAddress()
         default:
             address =
-                stream.connection == nil ? stream.record.serverSource : LogAddress(scope.address(.serverSource))
+                stream.connection == nil
+                ? stream.rules?.serverSource ?? LogAddress() : LogAddress(scope.address(.serverSource))
         }
         if isPort {
             if address.kind == .unknown {

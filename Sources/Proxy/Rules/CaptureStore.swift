@@ -36,7 +36,13 @@ final class CaptureStore {
 
     deinit { unsafe memory.deallocate() }
 
-    func reset() { for index in counts.indices { counts[index] = -1 } }
+    /// Whether a message was looked at since `reset`.
+    private(set) var isFilled = false
+
+    func reset() {
+        isFilled = false
+        for index in counts.indices { counts[index] = -1 }
+    }
 
     /// The slots of the two cookies.
     var requestCookie: Int { requestCount + responseCount }
@@ -65,6 +71,7 @@ final class CaptureStore {
 
     /// Captures the fields and the cookie of a message that has just come.
     func capture(_ head: MessageHead, isResponse: Bool) {
+        isFilled = true
         let captures = owner.captures
         let slots = isResponse ? captures.response : captures.request
         for (slot, declared) in slots.enumerated() where !declared.header.isEmpty {

@@ -1,4 +1,7 @@
+import Base
+import Buffers
 import Configuration
+import Engine
 import HTTP
 import Samples
 
@@ -65,8 +68,10 @@ final class Processing {
     }
 }
 
-/// Where a stream stands among the rules, and what they have said about it.
-struct RuleState {
+/// Where a stream stands among the rules, and what they have said about it. A stream that meets none has none.
+///
+/// Thread-safety: its stream's thread only.
+final class RuleState {
     /// The stations of a request, in their order (manual, section 4.2).
     enum Phase: UInt8 {
         case none
@@ -100,11 +105,24 @@ struct RuleState {
     var reply: Reply?
     var requestNumber: UInt32?
     var uniqueID: [UInt8] = []
+    /// The address that rules have put in place of the one that the client connected to.
+    var destination = SocketAddress()
+    /// The server that `use-server` names.
+    var preferredServer: Server?
+    /// What rules and `capture` lines have kept.
+    var captures: CaptureStore?
+    /// Both ends of the connection to the server (%bi:%bp, %si:%sp); kept when a log asks for them.
+    var serverSource = LogAddress()
+    var serverAddress = LogAddress()
+    /// What a server sent in `mode tcp` before rules let it pass, and until when they may wait.
+    var late = ChunkChain()
+    var isHoldingResponse = false
+    var inspectionDeadline = Ticks.never
     /// Where the last final rule that was met stands (`last_rule_line`).
     var lastRule = SourceRange.none
 
     /// For the next request.
-    mutating func reset() {
+    func reset() {
         phase = .none
         index = 0
         wait = .none
@@ -121,6 +139,10 @@ struct RuleState {
         requestNumber = nil
         lastRule = .none
         uniqueID.removeAll(keepingCapacity: true)
+        if preferredServer != nil { preferredServer = nil }
+        captures?.reset()
+        serverSource = LogAddress()
+        serverAddress = LogAddress()
     }
 }
 

@@ -8,6 +8,14 @@ import Samples
 
 /// Actions that TCP and HTTP share.
 extension ProxiedStream {
+    /// The state among the rules, made when it is first needed, and kept for the stream's next requests.
+    var ruleState: RuleState {
+        if let rules { return rules }
+        let made = RuleState()
+        rules = made
+        return made
+    }
+
     /// Carries out an action that is about the stream, its connections or what is kept. False: it is none of those.
     func performShared(_ action: RuleAction, _ scope: StreamScope) -> Bool {
         switch action {
@@ -53,9 +61,9 @@ extension ProxiedStream {
     /// The frontend's captures; nil when it has none.
     func captureStore() -> CaptureStore? {
         guard let processing = frontend?.processing, !processing.captures.isEmpty else { return nil }
-        if let captures, captures.owner === processing { return captures }
+        if let captures = ruleState.captures, captures.owner === processing { return captures }
         let made = CaptureStore(processing)
-        captures = made
+        ruleState.captures = made
         return made
     }
 
@@ -102,7 +110,7 @@ extension ProxiedStream {
         guard let transport = connection?.transport else { return }
         var address = SocketAddress()
         _ = worker.kernel.localAddress(transport.descriptor, &address)
-        record.serverSource = LogAddress(address)
+        ruleState.serverSource = LogAddress(address)
     }
 
     // MARK: Addresses
@@ -138,7 +146,7 @@ extension ProxiedStream {
             record.client = LogAddress(address)
             ruleState.changesSource = true
         } else {
-            destination = address
+            ruleState.destination = address
             ruleState.changesDestination = true
             scope.destinationChanged()
         }

@@ -68,7 +68,7 @@ final class StreamScope: SampleScope {
         switch side {
         case .source, .clientSource: return stream.record.client.socketAddress
         case .destination, .clientDestination:
-            if side == .destination && stream.ruleState.changesDestination { return stream.destination }
+            if side == .destination, let rules = stream.rules, rules.changesDestination { return rules.destination }
             if let local { return local }
             let address = localAddress(of: stream.clientTransport)
             local = address
@@ -91,11 +91,33 @@ final class StreamScope: SampleScope {
     }
 
     override func capturedHeader(_ index: Int, response: Bool) -> Sample? {
-        guard let store = stream?.captures, store.owner === stream?.frontend?.processing,
+        guard let store = stream?.rules?.captures, store.owner === stream?.frontend?.processing,
             let place = store.index(index, isResponse: response), let bytes = unsafe store.value(place)
         else { return nil }
         // SAFETY: the slot keeps the bytes until it is filled again, which no evaluation does.
         return unsafe Sample(.string, bytes)
+    }
+
+    // What converters ask for.
+
+    override func usableServers(backend name: Span<UInt8>) -> Int64? {
+        directory.backend(named: name).flatMap { number(.usableServers, of: $0) }
+    }
+
+    override func queueLength(server name: Span<UInt8>) -> Int64? {
+        let slash = name.indices.first { name[$0] == UInt8(ascii: "/") }
+        let proxy =
+            slash.map { directory.backend(named: name.extracting(0..<$0)) }
+            ?? stream?.backend.flatMap { directory.index(of: $0) }
+        guard let proxy, let backend = directory.backend(proxy) else { return nil }
+        let wanted = name.extracting((slash.map { $0 + 1 } ?? 0)..<name.count)
+        guard let server = backend.servers.first(where: { wanted.equals($0.name.description) }) else { return nil }
+        return number(.queueLength, of: proxy, server.index)
+    }
+
+    override func capture(_ value: Sample, slot: Int, response: Bool) {
+        guard let store = stream?.captureStore(), let place = store.index(slot, isResponse: response) else { return }
+        store.keep(value.span, at: place)
     }
 
     private func localAddress(of transport: Transport?) -> SocketAddress {

@@ -19,7 +19,7 @@ final class HTTPConnection: TransportConsumer {
     var frontend: Frontend { listener.frontend }
 
     /// The client's address, compact.
-    let client: LogAddress
+    var client: LogAddress
     // Flags stand where the address leaves room for them: an idle connection is little more than this object.
     private var isOver = false
     private var isLingering = false
@@ -61,6 +61,7 @@ final class HTTPConnection: TransportConsumer {
         transport.setConsumer(self)
         acceptDateMicroseconds = worker.wallClockMicroseconds
         idleSince = worker.now
+        if frontend.processing.touchesConnections && !passesConnectionRules() { return end() }
         let timeouts = frontend.settings.timeouts
         wait(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
         transport.receive(credit: context.bufferBytes)

@@ -252,7 +252,9 @@ extension HTTPExchange {
 
     /// Whether the whole request is still at hand.
     private var canReplay: Bool {
-        if hasResponded || requestChunk == nil || retriesLeft <= 0 || ruleState.disablesRetries || !requestBody.isDone {
+        if hasResponded || requestChunk == nil || retriesLeft <= 0 || rules?.disablesRetries == true
+            || !requestBody.isDone
+        {
             return false
         }
         return requestBody.framing == .none || replay != nil

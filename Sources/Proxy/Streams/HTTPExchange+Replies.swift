@@ -155,7 +155,7 @@ extension HTTPExchange {
         keepsClient = false
         stopSeekingServer()
         record.requestMilliseconds = -1
-        abort(.proxy, ruleState.phase == .none ? .none : .request)
+        abort(.proxy, .request)
     }
 
     // MARK: early-hint

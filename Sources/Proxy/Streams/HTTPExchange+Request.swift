@@ -87,9 +87,10 @@ extension HTTPExchange {
     /// All rules let the request pass: a server is wanted.
     func seekServer() {
         guard let frontend, let chosen = backend else { return }
-        ruleState.phase = .none
-        preferredServer = chooseServer(chosen)
+        if let rules { rules.phase = .none }
+        if !chosen.processing.useServers.isEmpty { ruleState.preferredServer = chooseServer(chosen) }
         prepareHead(frontend, chosen)
+        if let header = frontend.processing.uniqueIDHeader { addUniqueID(header) }
         if !requestBody.isDone {
             letClientSend(context.bufferBytes - upload.byteCount)
         } else {
@@ -166,13 +167,13 @@ extension HTTPExchange {
             if request.has(.te) { _ = request.add(.connection, value: "te") }
         }
         guard let option = backend.settings.forwardFor ?? frontend.settings.forwardFor else { return }
-        let address = client.client.socketAddress
+        let address = record.client.socketAddress
         if let except = option.except, address.isIn(except) { return }
         var header = option.header
         header.makeContiguousUTF8()
         let name = header.utf8.span
         if option.ifNone && request.firstIndex(named: name) != nil { return }
-        let text = client.addressText
+        let text = rules?.changesSource == true ? Array(address.host.utf8) : client.addressText
         if !text.isEmpty { _ = request.add(name: name, value: text.span) }
     }
 
@@ -222,7 +223,7 @@ extension HTTPExchange {
             }
         }
         if requestBody.isDone { requestComplete() } else { continueUpload() }
-        if ruleState.wait != .none { bodyArrived() }
+        if let rules, rules.wait != .none { bodyArrived() }
     }
 
     /// Bytes of the body, or of a tunnel, are in the pipe to the server.

@@ -347,7 +347,7 @@ extension HTTPExchange {
     /// Either side was active: both waits start again.
     func touchTunnel() {
         let client = frontend.settings.timeouts, server = backend?.settings.timeouts ?? client
-        let tunnel = ruleState.tunnelMilliseconds ?? server.tunnelMilliseconds ?? client.tunnelMilliseconds
+        let tunnel = rules?.tunnelMilliseconds ?? server.tunnelMilliseconds ?? client.tunnelMilliseconds
         let halfClosed = clientEnded || serverEnded
         clientDeadline = deadline(
             halfClosed

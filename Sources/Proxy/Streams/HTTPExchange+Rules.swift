@@ -49,7 +49,6 @@ extension HTTPExchange {
             }
             ruleState.index = 0
             ruleState.isStrict = true
-            ruleState.waitIsOver = false
             ruleState.wait = .none
             guard let next = RuleState.Phase(rawValue: station.rawValue + 1) else { return }
             ruleState.phase = next
@@ -207,9 +206,9 @@ extension HTTPExchange {
     /// `wait-for-body`, `option http-buffer-request`: true when there is nothing (more) to wait for.
     private func waitForBody(_ milliseconds: Int?, _ bytes: Int) -> Bool {
         let isEnough = bytes > 0 && upload.byteCount >= bytes
-        if requestBody.isDone || isEnough || ruleState.waitIsOver || upload.byteCount >= context.bufferBytes {
+        if requestBody.isDone || isEnough || upload.byteCount >= context.bufferBytes {
+            if ruleState.wait == .body { record.requestMilliseconds = elapsed(since: requestStart) }
             ruleState.wait = .none
-            ruleState.waitIsOver = false
             serverDeadline = .never
             return true
         }
@@ -240,16 +239,22 @@ extension HTTPExchange {
     }
 
     /// More of the body has come while rules wait for it.
-    func bodyArrived() { if ruleState.wait == .body && state == .server { advanceRules() } }
+    func bodyArrived() { if rules?.wait == .body && state == .server { advanceRules() } }
 
     /// The time that a rule may wait is over.
     func ruleWaitOver() {
-        switch ruleState.wait {
+        guard let rules else { return arm() }
+        switch rules.wait {
         case .body, .contents:
-            ruleState.waitIsOver = true
-            advanceRules()
+            // The client did not send what it announced.
+            keepsClient = false
+            record.requestMilliseconds = -1
+            frontend.counters.add(.requestErrors, on: worker.index)
+            respond(408, .clientTimeout, .request)
         case .tarpit:
             ruleState.wait = .none
+            record.requestMilliseconds = -1
+            record.queueMilliseconds = elapsed(since: requestStart)
             guard let reply = ruleState.reply else { return }
             let scope = context.scope
             scope.attach(self, request: requestForRules)
@@ -271,7 +276,7 @@ extension HTTPExchange {
 
     /// How long the server may be silent.
     var serverWaitMilliseconds: Int? {
-        ruleState.serverMilliseconds ?? backend?.settings.timeouts.serverMilliseconds
+        rules?.serverMilliseconds ?? backend?.settings.timeouts.serverMilliseconds
     }
 
     /// Whether backend or frontend have something to do with responses.
@@ -311,6 +316,15 @@ extension HTTPExchange {
     }
 
     // MARK: Choices
+
+    /// `unique-id-header`.
+    func addUniqueID(_ header: [UInt8]) {
+        let scope = context.scope
+        scope.attach(self, request: requestForRules)
+        let identifier = uniqueID(scope)
+        scope.detach()
+        if !identifier.isEmpty { _ = request.add(name: header.span, value: identifier.span) }
+    }
 
     /// `use-server`: the server that the first rule that holds names.
     func chooseServer(_ backend: Backend) -> Server? {

@@ -173,6 +173,16 @@ final class HTTPExchange: ProxiedStream {
         record.requestDateMicroseconds = worker.wallClockMicroseconds
         record.idleMilliseconds = elapsed(since: connection.idleSince)
         connectionMode = frontend.settings.httpConnectionMode
+        if let rewritten = sessionVariables?.destination {
+            ruleState.destination = rewritten.address
+            ruleState.changesDestination = true
+        }
+    }
+
+    /// Gives the exchange back when there was no request: it served rules for a connection.
+    func giveUp() {
+        leaveBackend()
+        reset()
     }
 
     /// The first bytes of the request.
@@ -291,8 +301,7 @@ final class HTTPExchange: ProxiedStream {
         isUpgrade = false
         isLogged = false
         isDelivering = false
-        ruleState.reset()
-        captures?.reset()
+        rules?.reset()
         clientEnded = false
         serverEnded = false
         clientFinished = false

@@ -43,13 +43,8 @@ class ProxiedStream: QueuedStream {
     final var frontend: Frontend!
     final var backend: Backend?
     final var record = LogRecord()
-    final var ruleState = RuleState()
-    /// The server that `use-server` names.
-    final var preferredServer: Server?
-    /// What rules and `capture` lines have kept of this request.
-    final var captures: CaptureStore?
-    /// The address that rules have put in place of the one that the client connected to.
-    final var destination = SocketAddress()
+    /// What rules have to do with the stream; nil until one has.
+    final var rules: RuleState?
 
     /// The server that the stream holds a place on.
     final var server: Server?
@@ -165,7 +160,7 @@ class ProxiedStream: QueuedStream {
     /// Asks the backend for a server.
     final func requestServer(avoiding avoided: Server? = nil) {
         guard let backend else { return serverUnavailable(.noServer) }
-        if let preferred = preferredServer.take(), let server = backend.assign(preferred: preferred) {
+        if let preferred = rules?.preferredServer.take(), let server = backend.assign(preferred: preferred) {
             return place(on: server)
         }
         switch backend.assign(avoiding: avoided) {
@@ -189,7 +184,7 @@ class ProxiedStream: QueuedStream {
         lastServer = server
         server.counters.add(.sessions, on: worker.index)
         record.server = server.name
-        if frontend.logger.wantsServerSource { record.serverAddress = LogAddress(server.address) }
+        if frontend.logger.wantsServerSource { ruleState.serverAddress = LogAddress(server.address) }
         record.queueMilliseconds = elapsed(since: queueStart)
         if connectStart == .zero { connectStart = worker.now }
         serverDeadline = .never

@@ -13,9 +13,9 @@ final class TCPStream: ProxiedStream {
     private let client: Transport
     private let listener: Listener
     /// What the client sent before there was a connection to send it on.
-    private var early = ChunkChain()
+    var early = ChunkChain()
     /// The peer has ended its side.
-    private var clientEnded = false, serverEnded = false
+    private(set) var clientEnded = false, serverEnded = false
     /// We have passed that on to the other peer.
     private var clientFinished = false, serverFinished = false
     private var isOver = false
@@ -37,8 +37,9 @@ final class TCPStream: ProxiedStream {
     override func waitingBytes(
         response: Bool, copiedTo room: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer {
-        guard !response else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
-        return unsafe early.contents(nil, copiedTo: room)
+        if !response { return unsafe early.contents(nil, copiedTo: room) }
+        guard let rules else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        return unsafe rules.late.contents(nil, copiedTo: room)
     }
     override var sessionVariables: VariableTable? {
         get { variables }
@@ -65,14 +66,32 @@ final class TCPStream: ProxiedStream {
         record.frontend = frontend.name
         record.backend = frontend.name
         clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+        if frontend.processing.touchesConnections && !passesConnectionRules() { return refuse() }
         client.receive(credit: window)
+        if frontend.processing.touchesRequests { return beginRules() }
         guard let chosen = chooseBackend() else { return serverUnavailable(.noServer) }
         enter(chosen)
+        if chosen.processing.touchesRequests || !chosen.processing.useServers.isEmpty {
+            ruleState.phase = .backendContent
+            return advanceRules()
+        }
+        seekServer()
+    }
+
+    /// All rules let the connection pass.
+    func seekServer() {
+        if backend?.processing.responseContentRules.isEmpty == false { ruleState.isHoldingResponse = true }
         requestServer()
         if !isOver { arm() }
     }
 
-    private func chooseBackend() -> Backend? {
+    /// A rule for new connections refuses this one: nothing is logged (manual, `tcp-request connection reject`).
+    private func refuse() {
+        isLogged = true
+        end(.proxy, .none)
+    }
+
+    func chooseBackend() -> Backend? {
         if frontend.rules.isEmpty { return frontend.defaultBackend }
         let scope = context.scope
         scope.attach(self)
@@ -126,6 +145,10 @@ final class TCPStream: ProxiedStream {
     }
 
     override func serverTimedOut() {
+        if let rules, rules.wait == .contents || (rules.isHoldingResponse && rules.inspectionDeadline <= worker.now) {
+            rules.inspectionDeadline = .never
+            return inspectionOver()
+        }
         end(.serverTimeout, .data)
     }
 
@@ -149,7 +172,18 @@ final class TCPStream: ProxiedStream {
         touchServer()
         if frontend.logger.logsEarly { logEarly() }
         flush(transport)
-        if !isOver && !clientEnded { startRelay(transport) }
+        if !isOver && !clientEnded && rules?.isHoldingResponse != true { startRelay(transport) }
+    }
+
+    /// What the server sent first has passed: it goes out, and both ways are open.
+    func releaseResponse() {
+        ruleState.isHoldingResponse = false
+        ruleState.inspectionDeadline = .never
+        touch(client: false)
+        while let chunk = ruleState.late.popFirst() { client.send(chunk) }
+        ruleState.late.releaseStorage()
+        if !clientEnded, !serverEnded, let transport = connection?.transport { startRelay(transport) }
+        flush(client)
     }
 
     /// `option logasap`: the line is written when the connection is there, with what is known then.
@@ -199,13 +233,18 @@ final class TCPStream: ProxiedStream {
             guard serverPhase == .connected, let target = connection?.transport else {
                 if !early.absorb(chunk, upTo: Limits.copiedSendBytes) { early.append(chunk) }
                 client.receive(credit: max(0, window - early.byteCount))
-                return
+                return inspectMore()
             }
             target.send(chunk)
             flush(target)
         } else {
             record.bytesRead &+= UInt64(chunk.count)
             touch(client: false)
+            if let rules, rules.isHoldingResponse {
+                rules.late.append(chunk)
+                connection?.transport.receive(credit: max(0, window - rules.late.byteCount))
+                return inspectResponse()
+            }
             client.send(chunk)
             flush(client)
         }
@@ -283,9 +322,11 @@ final class TCPStream: ProxiedStream {
             clientEnded = true
             if serverPhase != .connected && aborts { return end(.client, currentPhase) }
             touchClient()
+            inspectMore()
         } else {
             serverEnded = true
             touchServer()
+            inspectResponse()
         }
         settle()
     }
@@ -302,7 +343,7 @@ final class TCPStream: ProxiedStream {
             if !serverEnded { target.finish() }
             touchServer()
         }
-        if serverEnded && !clientFinished && client.queuedByteCount == 0 {
+        if serverEnded && !clientFinished && rules?.isHoldingResponse != true && client.queuedByteCount == 0 {
             clientFinished = true
             if !clientEnded { client.finish() }
             touchClient()
@@ -322,7 +363,7 @@ final class TCPStream: ProxiedStream {
 
     // MARK: The end
 
-    private func end(_ cause: TerminationCause, _ phase: TerminationPhase) {
+    func end(_ cause: TerminationCause, _ phase: TerminationPhase) {
         if isOver { return }
         isOver = true
         relay = nil
@@ -331,6 +372,7 @@ final class TCPStream: ProxiedStream {
         record.totalMilliseconds = elapsed(since: acceptTicks)
         worker.cancel(self)
         early.removeAll()
+        rules?.late.removeAll()
         let up = record.bytesUploaded, down = record.bytesRead
         context.statistics.bytesIn.add(up)
         context.statistics.bytesOut.add(down)

@@ -88,6 +88,9 @@ final class WorkerContext: LoopTask {
     /// Whether the process takes no new connections, and lets those it has end.
     var isDraining: Bool { runtime.draining }
 
+    /// What the variables of all streams take.
+    var variablesTotal: VariableTotal { runtime.variables.total }
+
     /// What an `http-errors` section has for a status; nil: nothing.
     func errorFile(_ section: String, _ status: Int) -> [UInt8]? {
         guard case .file(_, let bytes) = runtime.tree.errorSections[section]?[status] else { return nil }
