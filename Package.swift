@@ -23,7 +23,7 @@ let package = Package(
     targets: [
         // The archive by its name: the program then needs no liburing where it runs.
         .target(
-            name: "CPlatform", 
+            name: "CPlatform",
             linkerSettings: [
                 .linkedLibrary(":liburing.a", .when(platforms: [.linux])),
                 .linkedLibrary(":libcrypt.a", .when(platforms: [.linux])),

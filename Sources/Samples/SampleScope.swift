@@ -105,10 +105,12 @@ open class SampleScope {
 
     /// Bytes received and not consumed, of the request's or the response's direction; empty where there are none.
     @unsafe open func payload(response: Bool) -> UnsafeRawBufferPointer {
+        // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
     /// The part of the body of the message at hand that has been received.
     @unsafe open func body(response: Bool) -> UnsafeRawBufferPointer {
+        // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
     /// Whether the whole body of that message has been received.

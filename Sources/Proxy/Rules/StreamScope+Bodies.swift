@@ -28,6 +28,7 @@ extension ChunkChain {
     ///   - room: for the copy; what does not fit is left out.
     @unsafe
     func contents(_ decoder: ChunkedDecoder?, copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        // SAFETY: the vectors are used within the closure; what they point to stands as long as the chain has it.
         unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: ChunkChain.pieceLimit) { vectors in
             // SAFETY: the vectors point into chunks of this chain, which stand meanwhile.
             let count = unsafe fill(vectors)
@@ -52,11 +53,13 @@ extension ChunkChain {
                     continue
                 }
                 var place = 0
+                // SAFETY: the ranges lie inside of the piece, and `used` within the room.
                 while place < piece.count, case .data(let range)? = unsafe decoder?.next(piece, from: place) {
                     unsafe copy(UnsafeRawBufferPointer(rebasing: piece[range]))
                     place = range.upperBound
                 }
             }
+            // SAFETY: so many bytes of the room were written.
             return unsafe UnsafeRawBufferPointer(start: room.baseAddress, count: used)
         }
     }

@@ -33,6 +33,7 @@ final class StreamScope: SampleScope {
 
     init(worker: Worker, runtime: ProxyRuntime, valueLimit: Int) {
         self.worker = worker
+        // SAFETY: as for the property.
         unsafe runtimeReference = runtime
         super.init(valueLimit: valueLimit)
     }
@@ -151,6 +152,7 @@ final class StreamScope: SampleScope {
             case .roundTripTimeVariance: 18
             case .reordering: 22
             }
+        // SAFETY: the room is used within the closure, where its size is stated.
         return unsafe withUnsafeTemporaryAllocation(byteCount: 104, alignment: 8) { bytes in
             guard let base = bytes.baseAddress else { return nil }
             // SAFETY: the kernel writes at most the bytes of the room, and `count` of them; 6 is IPPROTO_TCP.
@@ -161,12 +163,14 @@ final class StreamScope: SampleScope {
 
     // MARK: Bytes
 
+    // SAFETY: of these two: the stream's chunks and the room stand until the evaluation is over.
     override func body(response: Bool) -> UnsafeRawBufferPointer {
         guard !response, let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         return unsafe stream.requestBodyBytes(copiedTo: room.bytes)
     }
 
     override func payload(response: Bool) -> UnsafeRawBufferPointer {
+        // SAFETY: see above.
         guard let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         return unsafe stream.waitingBytes(response: response, copiedTo: room.bytes)
     }

@@ -137,6 +137,7 @@ final class HTTPExchange: ProxiedStream {
     override var isFirstRequest: Bool { client.requestCount <= 1 }
     override func requestBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
         let isChunked = requestBody.framing == .chunked
+        // SAFETY: the caller reads the bytes while the chain has them.
         return unsafe upload.contents(isChunked ? ChunkedDecoder(limits: parserLimits) : nil, copiedTo: room)
     }
     override var sessionVariables: VariableTable? {

@@ -78,11 +78,13 @@ class ProxiedStream: QueuedStream {
     /// What is here of the request's body, in one run of bytes: copied if it is in pieces.
     @unsafe
     func requestBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
     /// What is here of a stream of bytes and was not sent on, in the same way.
     @unsafe
     func waitingBytes(response: Bool, copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
     /// Variables of the session; made when one is set.

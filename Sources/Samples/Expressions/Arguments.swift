@@ -84,8 +84,8 @@ public enum ArgumentValue: Sendable {
 /// The arguments of one call, and what was prepared from them once.
 ///
 /// Thread-safety: constant after the configuration has been read.
+// SAFETY: Sendable because nothing is written after the parser is done with it.
 public final class Arguments: @unchecked Sendable {
-    // SAFETY: Sendable because nothing is written after the parser is done with it.
     public internal(set) var values: [ArgumentValue]
     /// What the keyword's `prepare` made of the arguments: a map, a key, a table of characters.
     public internal(set) var prepared: AnyObject?

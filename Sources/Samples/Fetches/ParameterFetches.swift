@@ -77,6 +77,7 @@ enum ParameterFetches {
                 "How many bytes of the body of the \(side.word) are here"
             ) { scope, _ in
                 guard side.head(scope) != nil else { return nil }
+                // SAFETY: only counted.
                 return unsafe Sample(scope.body(response: isResponse).count)
             },
             FetchKeyword(
@@ -85,6 +86,7 @@ enum ParameterFetches {
             ) { scope, _ in
                 guard let head = side.head(scope) else { return nil }
                 if let length = head.firstValue(of: .contentLength) { return Sample(leadingInteger(length)) }
+                // SAFETY: only counted.
                 return unsafe Sample(scope.body(response: isResponse).count)
             },
         ]
