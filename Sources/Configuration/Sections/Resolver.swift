@@ -277,7 +277,8 @@ extension Parser {
                 condition.alternatives.contains { $0.contains { needsHTTP($0, in: proxy) } }
             } ?? false
         }
-        if usesHTTP {
+        // What content rules wait for is read as HTTP, if it is that.
+        if usesHTTP, settings.requestInspectMilliseconds == nil {
             report(
                 .warning,
                 "conditions of \(proxy.kind.rawValue) '\(proxy.name)' ask for parts of a request, and never "
