@@ -32,6 +32,13 @@ final class ProxyDirectory {
     func frontend(_ index: Int) -> Frontend? { frontends.indices.contains(index) ? frontends[index] : nil }
     func backend(_ index: Int) -> Backend? { backends.indices.contains(index) ? backends[index] : nil }
 
+    /// The index of the section of that name that has a backend.
+    func backend(named name: Span<UInt8>) -> Int? {
+        backends.indices.first { backends[$0] != nil && name.equals(proxies[$0].name) }
+    }
+
+    func index(of proxy: AnyObject) -> Int? { identifiers[ObjectIdentifier(proxy)] }
+
     func server(_ proxy: Int, _ index: Int) -> Server? {
         backend(proxy)?.servers.first { $0.index == index }
     }
@@ -63,5 +70,17 @@ struct RateEstimate {
             elapsed = 0
         }
         return Int64(clamping: (total &- base) &+ previous &* UInt64(1000 - elapsed) / 1000)
+    }
+}
+
+extension Span<UInt8> {
+    /// Whether these are the bytes of a text.
+    func equals(_ text: String) -> Bool {
+        var index = 0
+        for byte in text.utf8 {
+            guard index < count, self[index] == byte else { return false }
+            index += 1
+        }
+        return index == count
     }
 }
