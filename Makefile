@@ -22,8 +22,8 @@ RELEASE_FLAGS := -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=
 RELEASE := .build/release/martlet
 DEBUG := .build/debug/martlet
 
-# Readiness pollers that run on Linux; the core scenarios run once with each.
-POLLERS := epoll poll select
+# Pollers that run on Linux; the core scenarios run once with each.
+POLLERS := io_uring epoll poll select
 # The unit tests that start threads, share descriptors or reuse memory.
 SANITIZED_TESTS ?= ^(Engine|Proxy|Buffers)Tests
 

@@ -27,7 +27,7 @@ extension ProxyRuntime {
         }
         for context in contexts {
             note("streams of worker \(context.worker.index)", context.count)
-            note("blocks of worker \(context.worker.index)", context.worker.pool.blocksInUse)
+            note("blocks of worker \(context.worker.index)", context.worker.blocksInUse)
         }
         return found
     }

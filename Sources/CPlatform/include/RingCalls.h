@@ -24,7 +24,7 @@ struct host_completion {
 #define HOST_RING_BUFFER_SHIFT 16
 
 // Pieces that one send carries, and names of peers kept at a time until they are submitted.
-#define HOST_RING_VECTORS 16
+#define HOST_RING_VECTORS 64
 
 // A ring that is disabled, so that another thread may enable it. `buffers` is a power of two.
 int host_ring_open(unsigned entries, unsigned completions, unsigned buffers, struct host_ring **made);

@@ -122,7 +122,7 @@ open class Ring: @unchecked Sendable {
     open func send(
         _ fd: Int32, _ bytes: UnsafeRawPointer, _ count: Int, more: Bool, _ token: RingToken
     ) -> Int32 { -ENOSYS }
-    /// Sends several pieces, at most `Limits.vectorsPerSend`, in one operation.
+    /// Sends several pieces, at most `Limits.ringVectorsPerSend`, in one operation.
     open func send(
         _ fd: Int32, _ vectors: UnsafePointer<iovec>, vectorCount: Int, more: Bool, _ token: RingToken
     ) -> Int32 { -ENOSYS }

@@ -118,7 +118,10 @@ struct UringProbe {
         let token = RingToken(.receive, number: 3, generation: 1)
         try check(step, ring.receive(near, count: 0, total: 2, token))
         let first = try next(step)
-        if first.result < 0 { return false }
+        if first.result < 0 {
+            try drain(near)
+            return false
+        }
         release(first)
         guard first.token == token, first.result == 1 else { throw Failure(step: step, code: 0) }
         if !first.hasMore { return false }
@@ -218,9 +221,8 @@ struct UringProbe {
 }
 
 extension PollerKind {
-    /// Below epoll in preference: used where epoll is forced off.
     static let uring = PollerKind(
-        name: "io_uring", preference: 250, choice: .uring, isProcessWide: false, keepsFiles: true,
+        name: "io_uring", preference: 400, choice: .uring, isProcessWide: false, keepsFiles: true,
         isOffered: { $0.offersRings },
         test: { kernel, _ in (try? UringProbe.run(kernel)) != nil },
         make: { kernel, plan throws(SystemError) in

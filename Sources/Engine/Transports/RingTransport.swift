@@ -143,6 +143,7 @@ public final class RingTransport: Transport {
             inbox.append(rest)
         }
         credit -= chunk.count
+        bulk = max(0, bulk - chunk.count)
         receivedByteCount &+= UInt64(truncatingIfNeeded: chunk.count)
         var handed: Chunk? = consume chunk
         tell { consumer in
@@ -187,6 +188,7 @@ public final class RingTransport: Transport {
             others.releaseStorage()
         }
         credit -= chunk.count
+        bulk = max(0, bulk - chunk.count)
         receivedByteCount &+= UInt64(truncatingIfNeeded: chunk.count)
         var handed: Chunk? = consume chunk
         tell { consumer in
@@ -272,7 +274,8 @@ public final class RingTransport: Transport {
         let token = worker.ringToken(.send, fd)
         // SAFETY: the vectors live on the stack during the call, which copies them; the chunks stay in the queue until the
         // send has completed.
-        let result = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Limits.vectorsPerSend) { vectors in
+        let capacity = Limits.ringVectorsPerSend
+        let result = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: capacity) { vectors in
             let count = unsafe queue.fill(vectors)
             if count == 1 {
                 let length = unsafe Int(vectors[0].iov_len)
@@ -280,6 +283,8 @@ public final class RingTransport: Transport {
             }
             return unsafe ring.send(fd, vectors.baseAddress!, vectorCount: count, more: sendsMore, token)
         }
+        // What is left of it later waits for nothing.
+        sendsMore = false
         if result >= 0 { isSending = true } else { fail(later: ENOBUFS) }
     }
 

@@ -197,7 +197,8 @@ extension Worker {
 
     /// Takes a descriptor out of the table, and closes it unless told otherwise. No handler is called for it any more,
     /// except those that are running. A shared one is closed by the last thread to leave it, which may be another one
-    /// and a moment later. The handler is let go of once no thread can be inside it.
+    /// and a moment later; with a poller that keeps files (io_uring) always in a later turn, when what was armed is
+    /// cancelled. The handler is let go of once no thread can be inside it.
     public func remove(_ fd: Int32, close: Bool = true) {
         let slot = memory[fd]
         let state = slot.loadState(.relaxed)

@@ -155,6 +155,9 @@ extension Startup {
             for message in error.messages { messages.alert(message) }
             throw Refusal()
         }
+        for refusal in runtime.group.pollerRefusals {
+            messages.notice("\(refusal); \(runtime.group.pollerName) is used instead.")
+        }
         if arguments.verbose {
             Console.output("Using \(runtime.group.pollerName)() as the polling mechanism.\n")
         }

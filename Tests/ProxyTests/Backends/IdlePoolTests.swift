@@ -67,7 +67,7 @@ struct IdlePoolTests {
         #expect(pool.count == 1)
         #expect(made.map { $0.0.transport.isClosed } == [true, true, false, true])
         #expect(pool.take(on: worker) === made[2].0)
-        #expect(worker.pool.blocksInUse == 0)
+        #expect(worker.blocksInUse == 0)
         made[2].0.transport.close()
     }
 

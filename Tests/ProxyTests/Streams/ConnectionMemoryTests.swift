@@ -45,7 +45,7 @@ struct ConnectionMemoryTests {
         let bench = try ProxyBench.http()
         let clients = try (0..<10).map { _ in try bench.client() }
         #expect(bench.turn { bench.runtime.currentConnections == 10 })
-        #expect(bench.worker.pool.blocksInUse == 0)
+        #expect(bench.worker.blocksInUse == 0)
         for client in clients {
             client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             let server = try bench.accept()
@@ -53,7 +53,7 @@ struct ConnectionMemoryTests {
             #expect(bench.turn { client.text.hasSuffix("hi") })
             server.close()
         }
-        #expect(bench.turn { bench.worker.pool.blocksInUse == 0 })
+        #expect(bench.turn { bench.worker.blocksInUse == 0 })
         #expect(bench.runtime.currentConnections == 10)
         bench.expectRest(clients)
     }
@@ -77,7 +77,7 @@ struct ConnectionMemoryTests {
         #expect(bench.turn { server.text == "hello" })
         server.send("answer")
         #expect(bench.turn { client.text == "answer" })
-        #expect(bench.turn { bench.worker.pool.blocksInUse == 0 })
+        #expect(bench.turn { bench.worker.blocksInUse == 0 })
         bench.expectRest([client, server])
     }
 }

@@ -16,7 +16,7 @@ struct HTTPExchangeTests {
             server.send(okay)
             #expect(bench.turn { client.text.hasSuffix("\r\n\r\nok") })
             client.clear()
-            #expect(bench.worker.pool.blocksInUse == 0)
+            #expect(bench.worker.blocksInUse == 0)
             if number == 20 { break }
             client.send("GET /\(number + 1) HTTP/1.1\r\nhost: a\r\n\r\n")
         }
@@ -99,7 +99,7 @@ struct HTTPExchangeTests {
         var most = 0
         bench.turn(milliseconds: 50) {
             sent += max(0, server.send(Array(response[sent...].prefix(65536))))
-            most = max(most, bench.worker.pool.blocksInUse)
+            most = max(most, bench.worker.blocksInUse)
             return false
         }
         #expect(sent < response.count, "back pressure reaches the server")
@@ -162,7 +162,7 @@ struct HTTPExchangeTests {
         var place = 0
         bench.turn(milliseconds: 300) {
             place = (place + max(0, server.send(Array(flood[place...])))) % flood.count
-            most = max(most, bench.worker.pool.blocksInUse)
+            most = max(most, bench.worker.blocksInUse)
             return false
         }
         #expect(most <= 16)
@@ -174,7 +174,7 @@ struct HTTPExchangeTests {
             client.receive()
             return String(decoding: client.bytes.suffix(4), as: UTF8.self) == "\r\nok"
         }
-        #expect(whole)
+        #expect(whole, "\(client.bytes.count) bytes have come, \(rest.count) are left")
         bench.expectRest([client, server])
     }
 

@@ -104,7 +104,7 @@ final class ProxyBench {
 
     /// Whether what is left of streams is nothing: no block, and no place taken anywhere.
     var isAtRest: Bool {
-        worker.pool.blocksInUse == 0 && runtime.currentConnections == 0
+        worker.blocksInUse == 0 && runtime.currentConnections == 0
             && runtime.frontends.allSatisfy { $0.current == 0 && $0.listeners.allSatisfy { $0.current == 0 } }
             && runtime.backends.allSatisfy {
                 $0.current == 0 && $0.queue.count == 0 && $0.servers.allSatisfy { $0.current == 0 }
@@ -117,7 +117,7 @@ final class ProxyBench {
         if !turn(until: { isAtRest }) {
             Issue.record(
                 """
-                left: \(worker.pool.blocksInUse) blocks, \(runtime.currentConnections) connections, \
+                left: \(worker.blocksInUse) blocks, \(runtime.currentConnections) connections, \
                 frontend \(frontend.current), backend \(backend.current), queue \(backend.queue.count), \
                 servers \(backend.servers.map(\.current))
                 """, sourceLocation: sourceLocation)

@@ -33,7 +33,7 @@ struct TCPStreamTests {
         #expect(bench.turn { client.text == "answer" })
         client.send(" and late")
         #expect(bench.turn { server.text == "early and late" })
-        #expect(bench.worker.pool.blocksInUse == 0)
+        #expect(bench.worker.blocksInUse == 0)
         bench.expectRest([client, server])
     }
 
@@ -67,7 +67,7 @@ struct TCPStreamTests {
         var sent = 0, most = 0
         func push() {
             if sent < size { sent += max(0, server.send(Array(data[sent...].prefix(65536)))) }
-            most = max(most, bench.worker.pool.blocksInUse)
+            most = max(most, bench.worker.blocksInUse)
         }
         bench.turn(milliseconds: 50) {
             push()
@@ -97,7 +97,7 @@ struct TCPStreamTests {
         for _ in 0..<300 {
             client.send("x")
             bench.turnOnce()
-            most = max(most, bench.worker.pool.blocksInUse)
+            most = max(most, bench.worker.blocksInUse)
         }
         #expect(most <= 3)
         #expect(bench.backend.queue.count == 1)
