@@ -81,10 +81,19 @@ public final class SimScheduler {
     }
 
     deinit {
+        releaseStacks()
+        // SAFETY: nobody switches to a scheduler without references.
+        unsafe home.deallocate()
+    }
+
+    /// Gives the stacks of fibres that have ended back to the system, between runs: for whoever makes many simulations
+    /// in a process and cannot tell when the last reference to one goes.
+    public func releaseStacks() {
+        precondition(current == nil, "on a fibre's own stack")
+        bury()
         // SAFETY: stacks that no fibre uses any more. Those of fibres that have not ended are never given back: what
         // their frames own is still referred to.
         while let stack = unsafe stacks.popLast() { unsafe il_stack_unmap(stack, options.stackBytes) }
-        unsafe home.deallocate()
     }
 
     // MARK: Chance
