@@ -52,6 +52,7 @@ final class EngineWorld {
         if recorder.isWanted { world.scheduler.trace.sink = { recorder.add($0) } }
         let start = world.scheduler.now
         world.run(options)
+        world.scheduler.releaseStacks()
         var report = Sweep.Report(seed: seed, kind: .engine)
         report.violations = world.violations
         report.traceHash = world.scheduler.trace.hash

@@ -65,6 +65,7 @@ public enum Sweep {
         recorder.add("configuration:\n\(plan.configuration)")
         let start = world.scheduler.now
         world.run()
+        world.scheduler.releaseStacks()
         var report = Report(seed: seed, kind: .proxy)
         report.violations = world.violations
         report.traceHash = world.scheduler.trace.hash
