@@ -178,6 +178,8 @@ final class RuleTexts {
     private var second = LogLine()
     /// The head of a response, or the fields of an early one.
     var head = LogLine()
+    /// The head of a response of our own.
+    var reply = LogLine()
     private let limit: Int
 
     init(valueLimit: Int) { limit = min(valueLimit, LogLine.capacity) }

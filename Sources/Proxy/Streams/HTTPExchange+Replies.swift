@@ -24,29 +24,29 @@ extension HTTPExchange {
             return deliver(whole: bytes, cause, phase)
         case .none, .bytes, .format: break
         }
-        var head = LogLine()
-        head.start(limit: context.bufferBytes)
-        startHead(reply.status, &head)
+        let texts = context.texts
+        texts.reply.start(limit: context.bufferBytes)
+        startHead(reply.status, &texts.reply)
         for header in reply.headers {
-            head.append(header.name.span)
-            head.append(": ")
-            head.append(context.texts.format(header.value, scope).span)
-            head.append("\r\n")
+            texts.reply.append(header.name.span)
+            texts.reply.append(": ")
+            texts.reply.append(texts.format(header.value, scope).span)
+            texts.reply.append("\r\n")
         }
         switch reply.content {
         case .bytes(let bytes):
-            endHead(reply, bytes.count, &head)
+            endHead(reply, bytes.count, &texts.reply)
             scope.detach()
-            deliver(head, bytes.span, cause, phase)
+            deliver(texts.reply, bytes.span, cause, phase)
         case .format(let format):
-            let text = context.texts.format(format, scope)
-            endHead(reply, text.span.count, &head)
+            let text = texts.format(format, scope)
+            endHead(reply, text.span.count, &texts.reply)
             scope.detach()
-            deliver(head, text.span, cause, phase)
+            deliver(texts.reply, text.span, cause, phase)
         default:
-            endHead(reply, 0, &head)
+            endHead(reply, 0, &texts.reply)
             scope.detach()
-            deliver(head, noContent, cause, phase)
+            deliver(texts.reply, noContent, cause, phase)
         }
     }
 
@@ -100,23 +100,23 @@ extension HTTPExchange {
         let text = context.texts.format(redirect.target, scope)
         if redirect.ignoresEmpty && text.span.isEmpty { return false }
         let location = context.texts.make { writeLocation(redirect, text.span, to: &$0) }
-        var head = LogLine()
-        head.start(limit: context.bufferBytes)
-        startHead(redirect.status, &head)
-        head.append("content-length: 0\r\nlocation: ")
-        head.append(location.span)
-        head.append("\r\n")
+        let texts = context.texts
+        texts.reply.start(limit: context.bufferBytes)
+        startHead(redirect.status, &texts.reply)
+        texts.reply.append("content-length: 0\r\nlocation: ")
+        texts.reply.append(location.span)
+        texts.reply.append("\r\n")
         if redirect.status == 302 || redirect.status == 303 || redirect.status == 307 {
-            head.append("cache-control: no-cache\r\n")
+            texts.reply.append("cache-control: no-cache\r\n")
         }
         if !redirect.cookie.isEmpty {
-            head.append("set-cookie: ")
-            head.append(redirect.cookie)
-            head.append("\r\n")
+            texts.reply.append("set-cookie: ")
+            texts.reply.append(redirect.cookie)
+            texts.reply.append("\r\n")
         }
-        head.append("\r\n")
+        texts.reply.append("\r\n")
         scope.detach()
-        deliver(head, noContent, .local, isResponse ? .headers : .request)
+        deliver(texts.reply, noContent, .local, isResponse ? .headers : .request)
         return true
     }
 
