@@ -25,7 +25,7 @@ DEBUG := .build/debug/martlet
 # Pollers that run on Linux; the core scenarios run once with each.
 POLLERS := io_uring epoll poll select
 # The unit tests that start threads, share descriptors or reuse memory.
-SANITIZED_TESTS ?= ^(Engine|Proxy|Buffers)Tests
+SANITIZED_TESTS ?= ^(Engine|Proxy|Buffers)Tests|PatternThreadsTests
 
 swift_build = $(SWIFT) build -j $(JOBS)
 # A hanging test must not take the rest of the time with it. The limit leaves room for a cold build.
@@ -102,6 +102,8 @@ check-all: ## the rest: release, every sanitizer, every poller, scenarios agains
 	@$(MAKE) --no-print-directory scenarios-pollers
 	@dev/step "scenarios against Debian's haproxy"
 	dev/tally dev/scenarios --program /usr/sbin/haproxy --jobs $(SCENARIO_JOBS)
+	@dev/step "generated expressions, compared with Debian's haproxy"
+	dev/differential/expressions --program $(RELEASE) --seed $$(date +%j) --count 3000
 	@$(MAKE) --no-print-directory address-sanitizer
 	@$(MAKE) --no-print-directory fuzz SECONDS_PER_FUZZER=20
 	@dev/step "counts per request against the committed ones"

@@ -113,6 +113,8 @@ class Oracle:
                 if name.lower() == b"content-length":
                     length = int(value)
             body = reader.read(length)
+            # HAProxy writes control characters of a log format as %XX.
+            body = re.sub(rb"[\x00-\x08\x0a-\x1f\x7f]", lambda match: b"%%%02X" % match.group()[0], body)
             results[number] = body if status == 200 else "none"
             if status not in (200, 404):
                 results[number] = "status %d" % status

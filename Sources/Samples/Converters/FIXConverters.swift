@@ -65,6 +65,8 @@ enum FIXMessage {
         var end = start
         while end < bytes.count, bytes[end] != delimiter { end += 1 }
         guard end < bytes.count else { return nil }
+        // What has no sign between tag and value is no field yet.
+        guard (start..<end).contains(where: { bytes[$0] == UInt8(ascii: "=") }) else { return nil }
         index = end + 1
         var number: UInt32 = 0
         var position = start

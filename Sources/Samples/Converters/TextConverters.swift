@@ -153,7 +153,7 @@ enum TextConverters {
             arguments.made(LanguageList.self)?.best(sample.span)
         },
         ConverterKeyword(
-            "regsub", ArgumentShape([.string, .string], optional: [.string]), .type(.string), .type(.string),
+            "regsub", ArgumentShape([.regex, .string], optional: [.string]), .type(.string), .type(.string),
             "Replaces what a regular expression matches",
             prepare: { arguments, _ throws(ArgumentFailure) in try Substitution(arguments) }
         ) { sample, scope, arguments in
@@ -411,8 +411,11 @@ final class Substitution: Sendable {
             throw ArgumentFailure(2, "there are the flags 'g' and 'i' only")
         }
         isGlobal = flags.contains(UInt8(ascii: "g"))
+        guard case .regex(let read, _) = arguments[0] else {
+            throw ArgumentFailure(0, "a regular expression is expected")
+        }
         do {
-            regex = try Regex(arguments.string(0), ignoresCase: flags.contains(UInt8(ascii: "i")))
+            regex = try Regex(read.pattern, ignoresCase: flags.contains(UInt8(ascii: "i")))
         } catch {
             throw ArgumentFailure(0, "no regular expression: \(error.message) at byte \(error.offset)")
         }

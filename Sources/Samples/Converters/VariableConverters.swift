@@ -11,7 +11,9 @@ enum VariableConverters {
             guard case .variable(let name) = arguments[0],
                 let conditions = arguments.made(VariableConditions.self)
             else { return nil }
-            if conditions.allow(name, sample, scope) { _ = scope.setVariable(name, sample) }
+            // Without its conditions it yields nothing.
+            guard conditions.allow(name, sample, scope) else { return nil }
+            _ = scope.setVariable(name, sample)
             return sample
         },
         ConverterKeyword("unset-var", ArgumentShape([.variable]), .any, .any, "Unsets a variable") {

@@ -207,6 +207,7 @@ public enum SampleCasts {
             guard index > start else { return nil }
             address = address << 8 | number
         }
+        if index < text.count, text[index] == UInt8(ascii: ".") { return nil }
         return IPv4Address(value: address)
     }
 

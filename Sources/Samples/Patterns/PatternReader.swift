@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Says that a thread is looking something up, so that nothing that it may see is freed meanwhile.
@@ -33,12 +34,14 @@ final class PatternReader: Sendable {
 }
 
 /// All readers of the process.
-final class PatternReaders: Sendable {
+// SAFETY: Sendable because `readers` is read and written under `lock`.
+final class PatternReaders: @unchecked Sendable {
     static let shared = PatternReaders()
 
     /// The current epoch; it starts at 1.
     let epoch = Atomic<UInt64>(1)
-    private let readers = Mutex<[ObjectIdentifier: Member]>([:])
+    private let lock = PatternLock()
+    private var readers: [ObjectIdentifier: Member] = [:]
 
     /// A reader that is not kept alive: it removes itself.
     // SAFETY: see its field.
@@ -50,12 +53,12 @@ final class PatternReaders: Sendable {
 
     fileprivate func add(_ reader: PatternReader) {
         let member = unsafe Member(reader: Unmanaged.passUnretained(reader))
-        readers.withLock { $0[ObjectIdentifier(reader)] = member }
+        lock.withLock { readers[ObjectIdentifier(reader)] = member }
     }
 
     fileprivate func remove(_ reader: PatternReader) {
         let id = ObjectIdentifier(reader)
-        readers.withLock { _ = $0.removeValue(forKey: id) }
+        lock.withLock { _ = readers.removeValue(forKey: id) }
     }
 
     /// Ends an epoch, after something was taken out of an index, and returns its number.
@@ -63,14 +66,38 @@ final class PatternReaders: Sendable {
 
     /// What was taken out in an epoch before this one can be freed.
     func oldestInUse() -> UInt64 {
-        readers.withLock { members in
+        lock.withLock {
             var oldest = UInt64.max
-            for member in members.values {
+            for member in readers.values {
                 // SAFETY: a registered reader is alive, see `Member`.
                 let current = unsafe member.reader._withUnsafeGuaranteedRef { $0.current }
                 if current != 0 { oldest = min(oldest, current) }
             }
             return oldest
         }
+    }
+}
+
+/// A lock of the C library: what ThreadSanitizer knows. It is taken to change sets, never to look something up.
+// SAFETY: Sendable because the mutex is what threads share; it stays where it was allocated until `deinit`.
+@safe
+final class PatternLock: @unchecked Sendable {
+    private let mutex: UnsafeMutablePointer<pthread_mutex_t>
+
+    init() {
+        unsafe mutex = .allocate(capacity: 1)
+        unsafe mutex.initialize(to: pthread_mutex_t())
+        unsafe pthread_mutex_init(mutex, nil)
+    }
+
+    deinit {
+        unsafe pthread_mutex_destroy(mutex)
+        unsafe mutex.deallocate()
+    }
+
+    func withLock<Result, Failure: Error>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        unsafe pthread_mutex_lock(mutex)
+        defer { unsafe pthread_mutex_unlock(mutex) }
+        return try body()
     }
 }

@@ -1,5 +1,4 @@
 import Base
-import Synchronization
 
 /// Patterns of an ACL or a map, each with the value that a map gives for it: one set for all that name the same file.
 ///
@@ -14,7 +13,7 @@ public final class PatternSet: @unchecked Sendable {
     /// A number that the runtime API knows it by, given when the configuration has been read.
     public internal(set) var id = -1
 
-    let lock = Mutex(())
+    let lock = PatternLock()
     private let recycler = PatternRecycler()
     private var current: PatternGeneration
     private var prepared: [UInt32: PatternGeneration] = [:]
@@ -42,7 +41,7 @@ public final class PatternSet: @unchecked Sendable {
     public func matcher(
         _ method: MatchMethod, ignoresCase: Bool = false, isVersion: Bool = false
     ) throws(PatternFailure) -> PatternMatcher {
-        try lock.withLock { _ throws(PatternFailure) in
+        try lock.withLock { () throws(PatternFailure) in
             if let known = matchers.first(where: {
                 $0.method == method && $0.ignoresCase == ignoresCase && $0.isVersion == isVersion
             }) {
@@ -60,7 +59,7 @@ public final class PatternSet: @unchecked Sendable {
     func requireValues(
         _ check: @escaping @Sendable ([UInt8]) throws(PatternFailure) -> Void
     ) throws(PatternFailure) {
-        try lock.withLock { _ throws(PatternFailure) in
+        try lock.withLock { () throws(PatternFailure) in
             for entry in current.entries() { try check(entry.value ?? []) }
             valueChecks.append(check)
         }
@@ -68,14 +67,14 @@ public final class PatternSet: @unchecked Sendable {
 
     /// Notes who uses the set.
     public func note(use text: String, isMap: Bool) {
-        lock.withLock { _ in uses.append((isMap, text)) }
+        lock.withLock { uses.append((isMap, text)) }
     }
 
-    public var isUsedByMap: Bool { lock.withLock { _ in uses.contains { $0.isMap } } }
-    public var isUsedByACL: Bool { lock.withLock { _ in uses.contains { !$0.isMap } } }
+    public var isUsedByMap: Bool { lock.withLock { uses.contains { $0.isMap } } }
+    public var isUsedByACL: Bool { lock.withLock { uses.contains { !$0.isMap } } }
 
     /// The number of entries of the current version.
-    public var count: Int { lock.withLock { _ in current.count } }
+    public var count: Int { lock.withLock { current.count } }
 
     // MARK: Changes
 
@@ -117,11 +116,11 @@ public final class PatternSet: @unchecked Sendable {
     }
 
     /// Whether there is an entry of that pattern, letter by letter.
-    public func contains(_ pattern: [UInt8]) -> Bool { lock.withLock { _ in current.contains(pattern) } }
+    public func contains(_ pattern: [UInt8]) -> Bool { lock.withLock { current.contains(pattern) } }
 
     /// Runs a change under the lock, and frees what can be freed.
     func change<Result>(_ body: () throws(PatternFailure) -> Result) throws(PatternFailure) -> Result {
-        try lock.withLock { _ throws(PatternFailure) in
+        try lock.withLock { () throws(PatternFailure) in
             defer { recycler.collect() }
             return try body()
         }
@@ -152,7 +151,7 @@ public final class PatternSet: @unchecked Sendable {
 
     /// Gives a number to a new version.
     public func prepare() -> UInt32 {
-        lock.withLock { _ in
+        lock.withLock {
             nextVersion &+= 1
             return nextVersion
         }
@@ -196,7 +195,7 @@ public final class PatternSet: @unchecked Sendable {
 
     /// The entries of a version, in the set's order.
     func entries(_ version: UInt32? = nil) -> [PatternGeneration.Entry] {
-        lock.withLock { _ in
+        lock.withLock {
             guard let version, version != currentVersion else { return current.entries() }
             return prepared[version]?.entries() ?? []
         }
@@ -204,7 +203,7 @@ public final class PatternSet: @unchecked Sendable {
 
     /// Versions and entries of all versions, as the list of sets shows them.
     var summary: (current: UInt32, next: UInt32, entryCount: Int) {
-        lock.withLock { _ in
+        lock.withLock {
             (currentVersion, nextVersion, prepared.values.reduce(current.count) { $0 + $1.count })
         }
     }
@@ -220,5 +219,5 @@ public final class PatternSet: @unchecked Sendable {
     }
 
     /// Bytes of the records of the current version, without the indices, for tests and measurements.
-    var recordBytes: Int { lock.withLock { _ in current.sizeBytes } }
+    var recordBytes: Int { lock.withLock { current.sizeBytes } }
 }

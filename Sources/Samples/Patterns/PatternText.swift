@@ -71,7 +71,10 @@ enum PatternSearch {
     ) -> Bool {
         let (length, size) = (text.count, bytes.count)
         guard length <= size else { return false }
-        guard length > 0 else { return delimiters == .none }
+        guard length > 0 else {
+            // A pattern of delimiters only stands where a delimiter ends the sample.
+            return unsafe delimiters == .none || size == 0 || delimiters.contains(bytes[size - 1])
+        }
         let head = unsafe ignoresCase ? text[0].lowercased : text[0]
         for start in 0...(size - length) {
             // SAFETY: places stay within the sample: start + length <= size.
