@@ -58,10 +58,20 @@ enum TLSHelloFetches {
 
     private static let extensions: [FetchKeyword] = [
         FetchKeyword(
-            "req.ssl_alpn", .none, .string, .request, section: section, "The protocols in a TLS client hello, joined"
+            "req.ssl_alpn", .none, .string, .request, section: section,
+            "A protocol in a TLS client hello: the first, or in ACLs one after the other"
         ) { scope, _ in
-            guard let (data, hello) = hello(scope), let range = hello.find(16, data.span) else { return nil }
-            return protocols(data.span.extracting(range), scope)
+            guard let (data, hello) = hello(scope), let list = hello.find(16, data.span) else { return nil }
+            // RFC 7301: the length of the list, then strings with a length each.
+            let start = scope.place.isInside ? scope.place.offset : list.lowerBound + 2
+            guard start < list.upperBound else { return nil }
+            let end = start + 1 + Int(data.span[start])
+            guard end <= list.upperBound else { return nil }
+            if scope.iterates {
+                scope.place = SampleScope.Place(isInside: true, index: 0, offset: end)
+                scope.hasMore = true
+            }
+            return part(data, (start + 1)..<end)
         },
         FetchKeyword(
             "req.ssl_ec_ext", .none, .boolean, .request, section: section,
@@ -87,20 +97,6 @@ enum TLSHelloFetches {
         case .none: break
         }
         return nil
-    }
-
-    /// RFC 7301: a list of strings with a length each.
-    private static func protocols(_ list: Span<UInt8>, _ scope: SampleScope) -> Sample? {
-        scope.scratch.write(.string) { output in
-            var place = 2
-            while place < list.count {
-                let end = place + 1 + Int(list[place])
-                guard end <= list.count else { return }
-                if output.count > 0 { output.append(UInt8(ascii: ",")) }
-                output.append(list.extracting((place + 1)..<end))
-                place = end
-            }
-        }
     }
 }
 
