@@ -1,6 +1,6 @@
 // The entry points of the fuzz program for samples; `Fuzz/run` says which of them an execution is for, by the variable
-// FUZZ_TARGET. The properties themselves stand in Tests/SamplesTests/Properties, because the unit tests replay the corpus
-// too.
+// FUZZ_TARGET. The properties themselves stand in Tests/SamplesTests/Properties, because the unit tests replay the
+// corpus too.
 
 import Glibc
 

@@ -109,7 +109,8 @@ final class JSONQuery: Sendable {
     }
 }
 
-/// Walks through a JSON text (RFC 8259) as far as it is asked to. No recursion: values are skipped by counting brackets.
+/// Walks through a JSON text (RFC 8259) as far as it is asked to. No recursion: values are skipped by counting
+/// brackets.
 struct JSONReader {
     var position: Int
 

@@ -2,6 +2,7 @@ import Base
 import Glibc
 
 /// Converters of dates (manual, section 7.3.1).
+// SAFETY: `tm` is filled by the C library; its zone is not looked at.
 enum TimeConverters {
     static let all: [ConverterKeyword] = [
         ConverterKeyword(
@@ -85,6 +86,7 @@ private enum CalendarNames {
 }
 
 /// A format of strftime(3), ready for the C library.
+// SAFETY: `tm` is filled by the C library; its zone is not looked at.
 final class DateFormat: Sendable {
     private let format: [CChar]
 

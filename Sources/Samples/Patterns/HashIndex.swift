@@ -188,6 +188,7 @@ final class HashSlots {
 
 /// Hashes of patterns, with a seed of the process: who can choose what is looked up, or added by a rule, cannot choose
 /// what collides.
+// SAFETY: records in slots are alive; places stay within the buffers that are given.
 enum PatternHash {
     private static let seed = UInt64.random(in: .min ... .max)
     private static let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
@@ -229,6 +230,7 @@ enum PatternHash {
 }
 
 /// Comparisons of bytes.
+// SAFETY: records in slots are alive; places stay within the buffers that are given.
 enum PatternBytes {
     static func equal(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
         for index in 0..<left.count where unsafe left[index] != right[index] { return false }

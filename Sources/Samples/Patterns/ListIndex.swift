@@ -94,6 +94,7 @@ final class OrderedItems<Item: BitwiseCopyable> {
 }
 
 /// Ranges of integers, for `int` and `len`.
+// SAFETY: records of items are alive while a reader is within `enter` and `leave`; parts lie within their patterns.
 final class RangeIndex: PatternIndex {
     private let items: OrderedItems<PatternRange>
     private let isVersion: Bool
@@ -120,6 +121,7 @@ final class RangeIndex: PatternIndex {
 }
 
 /// Strings that are looked for anywhere in the sample: `sub`, `dir` and `dom`.
+// SAFETY: records of items are alive while a reader is within `enter` and `leave`; parts lie within their patterns.
 final class TextListIndex: PatternIndex {
     private let items: OrderedItems<TextPart>
     private let delimiters: PatternDelimiters

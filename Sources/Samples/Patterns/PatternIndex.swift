@@ -13,6 +13,7 @@ enum PatternQuery {
 ///
 /// Thread-safety: one writer; any number of readers, each within a `PatternReader`'s `enter` and `leave`. What readers
 /// may still see is handed to the recycler.
+// SAFETY: pointers that are handed on are to records of the generation that this index belongs to.
 class PatternIndex {
     let recycler: PatternRecycler
 

@@ -9,8 +9,8 @@ public struct PatternEntry {
 
 /// A set of patterns, seen through one match method (manual, section 7.1).
 ///
-/// Thread-safety: any number of threads match, each with a scope of its own, while the set is changed: a lookup takes no
-/// lock, never waits, and sees each change as a whole.
+/// Thread-safety: any number of threads match, each with a scope of its own, while the set is changed: a lookup
+/// takes no lock, never waits, and sees each change as a whole.
 // SAFETY: Sendable because `current` is atomic, `owner` is the writer's, under the set's lock, and the rest constant.
 @safe
 public final class PatternMatcher: @unchecked Sendable {

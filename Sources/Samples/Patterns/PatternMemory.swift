@@ -4,6 +4,7 @@ import Synchronization
 ///
 /// Indices of all matchers of a set point to the same record. Readers see the order, the pattern and the value; the
 /// links are the writer's.
+// SAFETY: blocks come from the arena of the record's generation and go back to it with the size they had.
 @unsafe
 struct PatternRecord: ~Copyable {
     /// Its rank among the entries of the set: where the first one wins, the smallest order does.
@@ -133,6 +134,7 @@ final class PatternArena {
 }
 
 /// What was taken out and waits until no reader can see it.
+// SAFETY: blocks come from the arena of the record's generation and go back to it with the size they had.
 @unsafe
 enum PatternGarbage {
     /// Dropping the reference frees it.

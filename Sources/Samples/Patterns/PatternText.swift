@@ -63,6 +63,7 @@ enum PatternDelimiters {
 }
 
 /// Looks for a string in another one.
+// SAFETY: places stay within the buffers: start + length <= size.
 enum PatternSearch {
     /// Whether the text stands anywhere; with delimiters, between two of them or the ends.
     static func finds(

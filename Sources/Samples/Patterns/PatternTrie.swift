@@ -2,6 +2,7 @@ import Base
 import Synchronization
 
 /// The bits of a key: bytes, read forwards or backwards, with or without regard to case.
+// SAFETY: nodes and labels live as long as the tree; keys are read within their bytes; records are alive for readers.
 @unsafe
 struct TrieKey {
     let bytes: UnsafeRawBufferPointer
@@ -29,6 +30,7 @@ struct TrieKey {
 /// A node: the prefix that it stands for, an entry if one ends here, and what follows with a 0 bit and a 1 bit.
 ///
 /// The bytes of the prefix from `labelStart` on follow the node in memory; those before are known from its parents.
+// SAFETY: nodes and labels live as long as the tree; keys are read within their bytes; records are alive for readers.
 @unsafe
 struct TrieNode: ~Copyable {
     let bitCount: UInt32
@@ -53,6 +55,7 @@ struct TrieNode: ~Copyable {
 
 typealias NodePointer = UnsafeMutablePointer<TrieNode>
 
+// SAFETY: nodes and labels live as long as the tree; keys are read within their bytes; records are alive for readers.
 extension UnsafeMutablePointer where Pointee == TrieNode {
     fileprivate var label: UnsafeMutablePointer<UInt8> {
         // SAFETY: a node is allocated with room for its label behind it.
@@ -206,6 +209,7 @@ final class PatternTrie {
 }
 
 /// Beginnings and ends of strings.
+// SAFETY: nodes and labels live as long as the tree; keys are read within their bytes; records are alive for readers.
 final class TextTrieIndex: PatternIndex {
     private let trie = PatternTrie()
     private let isReversed: Bool
@@ -238,6 +242,7 @@ final class TextTrieIndex: PatternIndex {
 }
 
 /// Addresses and networks: a tree for each family, and a list for masks that are no prefix.
+// SAFETY: nodes and labels live as long as the tree; keys are read within their bytes; records are alive for readers.
 final class AddressIndex: PatternIndex {
     private let ipv4 = PatternTrie()
     private let ipv6 = PatternTrie()

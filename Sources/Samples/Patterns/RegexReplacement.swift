@@ -1,7 +1,7 @@
 import Base
 
-/// What a match of a regular expression is replaced with: `\1` stands for its first group, `\0` for all of it, and `\xNN`
-/// for a byte (manual, `http-request replace-header`).
+/// What a match of a regular expression is replaced with: `\1` stands for its first group, `\0` for all of it, and
+/// `\xNN` for a byte (manual, `http-request replace-header`).
 public struct RegexReplacement: Sendable {
     private let template: [UInt8]
 

@@ -10,8 +10,8 @@ import Testing
 
 /// Expressions with the results that Debian's HAProxy gives, captured with `dev/differential/capture`.
 ///
-/// A line holds an expression, a tab, and `error` (it cannot be read), `none` (it has no value) or the bytes of the value
-/// as a string, in hexadecimal digits.
+/// A line holds an expression, a tab, and `error` (it cannot be read), `none` (it has no value) or the bytes of the
+/// value as a string, in hexadecimal digits.
 @Suite("Results of HAProxy")
 struct ExpectedResultsTests {
     /// What we do otherwise on purpose; see docs/differences.md.
@@ -98,6 +98,7 @@ struct DifferentResultsTests {
 }
 
 /// Files beside the tests.
+// SAFETY: the file is open until it is closed; the buffer has as many bytes as are asked for.
 enum TestFiles {
     static func lines(_ family: String, from file: String = #filePath) throws -> [ArraySlice<UInt8>] {
         let folder = file.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")

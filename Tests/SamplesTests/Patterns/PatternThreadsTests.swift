@@ -5,8 +5,9 @@ import Testing
 
 @testable import Samples
 
-/// Threads that look up while one changes the set: run with `--sanitize=thread`, this shows that nothing is torn or freed
-/// too early; without, that no lookup misses what is always there.
+/// Threads that look up while one changes the set: run with `--sanitize=thread`, this shows that nothing is torn or
+/// freed too early; without, that no lookup misses what is always there.
+// SAFETY: the reference that a thread is given is retained until the thread takes it.
 @Suite("Sets of patterns under change")
 struct PatternThreadsTests {
     private final class Work: Sendable {

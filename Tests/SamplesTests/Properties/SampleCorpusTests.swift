@@ -3,6 +3,7 @@ import Testing
 
 @testable import Samples
 
+// SAFETY: the directory is open until it is closed; an entry is read before the next one.
 @Suite("The fuzzers' corpus for samples")
 struct SampleCorpusTests {
     private func corpus(_ folder: String) throws -> [[UInt8]] {

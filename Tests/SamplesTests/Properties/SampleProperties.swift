@@ -34,7 +34,8 @@ enum SampleProperties {
         override func variable(_ name: VariableName) -> Sample? { input.sample(type) }
     }
 
-    /// The first byte chooses the converters. The same input has the same value again, and none is longer than a buffer.
+    /// The first byte chooses the converters. The same input has the same value again, and none is longer than a
+    /// buffer.
     static func converter(_ input: [UInt8]) -> String? {
         guard expressions.count == chains.count else { return "a chain cannot be read" }
         guard let first = input.first else { return nil }
@@ -51,8 +52,8 @@ enum SampleProperties {
         return nil
     }
 
-    /// Bytes as a history of a set of patterns: what is added and removed, and what is looked up, by three indices and by
-    /// a plain search.
+    /// Bytes as a history of a set of patterns: what is added, removed and looked up, by three indices and by a plain
+    /// search.
     static func patterns(_ input: [UInt8]) -> String? {
         let set = PatternSet(name: "")
         guard let exact = try? set.matcher(.string), let prefix = try? set.matcher(.prefix),
