@@ -92,6 +92,7 @@ final class StreamScope: SampleScope {
     }
 
     override func capturedHeader(_ index: Int, response: Bool) -> Sample? {
+        // SAFETY: see below.
         guard let store = stream?.rules?.captures, store.owner === stream?.frontend?.processing,
             let place = store.index(index, isResponse: response), let bytes = unsafe store.value(place)
         else { return nil }
