@@ -1,8 +1,8 @@
 // io_uring, by liburing's inlines: one ring of one thread, with a ring of provided buffers.
 //
-// Preparing writes an entry of the submission queue; nothing is a system call but opening, enabling, entering (also when
-// the queue is full) and closing. Every function returns a value >= 0, or -errno. A ring is its thread's: the one that
-// enables it. Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
+// Preparing writes an entry of the submission queue; nothing is a system call but opening, enabling, entering (also
+// when the queue is full) and closing. Every function returns a value >= 0, or -errno. A ring is its thread's: the one
+// that enables it. Sources: io_uring_setup(2), io_uring_enter(2), io_uring_register(2).
 #ifndef MARTLET_RING_CALLS_H
 #define MARTLET_RING_CALLS_H
 

@@ -91,8 +91,8 @@ public struct RingSize: Sendable, Hashable {
 /// a value >= 0, or -errno; -EBUSY says that there is no room for another operation. Subclasses play a kernel:
 /// `HostRing` is the real one.
 ///
-/// Memory: what is sent stays in place until the send has completed; addresses and vectors may go when the call returns;
-/// the place for an accept's address stays until the accept has completed.
+/// Memory: what is sent stays in place until the send has completed; addresses and vectors may go when the call
+/// returns; the place for an accept's address stays until the accept has completed.
 ///
 /// Thread-safety: created anywhere, then used by the thread that calls `enable`; closed when that thread has ended.
 // SAFETY: Sendable by the rule above.

@@ -7,8 +7,8 @@ import Glibc
 ///
 /// By the ordinary contract it polls: local descriptors once, edge-triggered, by a poll that repeats; shared ones by
 /// single polls that are armed anew while the descriptor is active, so level-triggered. Beyond that, transports and
-/// listeners have the kernel do their work (`RingTransport`, `FDHandler.acceptCompleted`); what they prepare in a turn is
-/// submitted by the wait at its end, in one call.
+/// listeners have the kernel do their work (`RingTransport`, `FDHandler.acceptCompleted`); what they prepare in a turn
+/// is submitted by the wait at its end, in one call.
 ///
 /// An armed operation keeps its open file. So whoever removes a descriptor also cancels, and only on the ring's thread:
 /// `keepsFiles` makes the table ask that thread. Source: io_uring(7), io_uring_enter(2).

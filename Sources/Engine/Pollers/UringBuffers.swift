@@ -7,8 +7,8 @@ import Buffers
 /// chunks never starves the ring.
 ///
 /// Thread-safety: the ring's thread only.
-// SAFETY: `places` has `capacity` initialised optionals from `init` to `deinit`. A block that the kernel may write into is
-// in its place, which keeps it.
+// SAFETY: `places` has `capacity` initialised optionals from `init` to `deinit`. A block that the kernel may write into
+// is in its place, which keeps it.
 @safe
 final class UringBuffers {
     private let ring: Ring

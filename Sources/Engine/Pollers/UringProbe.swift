@@ -3,8 +3,9 @@ import Buffers
 import CPlatform
 import Glibc
 
-/// Tries, on a small ring of its own, everything that `UringPoller` and `RingTransport` use: what a kernel says of itself
-/// is not asked, because what it does is what counts, and filters (seccomp, containers) change the one and not the other.
+/// Tries, on a small ring of its own, everything that `UringPoller` and `RingTransport` use: what a kernel says of
+/// itself is not asked, because what it does is what counts, and filters (seccomp, containers) change the one and not
+/// the other.
 ///
 /// Thread-safety: any thread; it opens descriptors and closes them again.
 struct UringProbe {

@@ -5,10 +5,10 @@ import Glibc
 
 /// A transport over a socket whose bytes the kernel moves by itself (io_uring).
 ///
-/// A receive is armed while there is credit, and repeats until a total has come: what arrives beyond the credit, at most
-/// `Limits.receiveOvershoot` bytes, waits in the transport. So pausing costs nothing, and a connection that waits for its
-/// next request has a receive armed and no block. Sends are queued, and submitted once per turn of the loop, all pieces
-/// in one operation; `flush` is therefore always `.pending`, and `transportDrained` follows.
+/// A receive is armed while there is credit, and repeats until a total has come: what arrives beyond the credit, at
+/// most `Limits.receiveOvershoot` bytes, waits in the transport. So pausing costs nothing, and a connection that waits
+/// for its next request has a receive armed and no block. Sends are queued, and submitted once per turn of the loop,
+/// all pieces in one operation; `flush` is therefore always `.pending`, and `transportDrained` follows.
 ///
 /// An armed operation keeps the socket. Closing cancels what is armed, waits for the last completion, and only then
 /// frees the slot and closes the number; the slot keeps the transport, and the transport the chunks, until then.
@@ -272,8 +272,8 @@ public final class RingTransport: Transport {
         if isClosed { return closeIfIdle() }
         if state != .open || isSending || queue.isEmpty || failure != 0 || sendFailure != 0 { return }
         let token = worker.ringToken(.send, fd)
-        // SAFETY: the vectors live on the stack during the call, which copies them; the chunks stay in the queue until the
-        // send has completed.
+        // SAFETY: the vectors live on the stack during the call, which copies them; the chunks stay in the queue until
+        // the send has completed.
         let capacity = Limits.ringVectorsPerSend
         let result = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: capacity) { vectors in
             let count = unsafe queue.fill(vectors)

@@ -31,8 +31,8 @@ final class Listener: FDHandler {
     /// Held while the state and the pollers' interest change together: taken apart, a late stop would undo a want that
     /// came after it, and the listener would be deaf. It is not taken to accept.
     private let gate = KernelGate()
-    /// Connections that the kernel had accepted for us when a limit was reached: they wait as they would in the backlog.
-    /// At most as many as accepts were armed. Touched with the gate held.
+    /// Connections that the kernel had accepted for us when a limit was reached: they wait as they would in the
+    /// backlog. At most as many as accepts were armed. Touched with the gate held.
     private var parked: [(fd: Int32, peer: SocketAddress)] = []
 
     enum State {
