@@ -92,8 +92,8 @@ enum RuleSetKeywords {
         if let last = parser.draft.rules[set].last, last.condition == nil, last.action.isFinal {
             parser.report(
                 .warning,
-                "this '\(set.keyword)' rule is never reached: the one on line \(last.range.line) ends the evaluation and "
-                    + "has no condition", at: rule.range)
+                "this '\(set.keyword)' rule is never reached: the one on line \(last.range.line) ends the evaluation "
+                    + "and has no condition", at: rule.range)
         }
         parser.draft.rules[set].append(rule)
     }

@@ -26,8 +26,8 @@ extension Parser {
         {
             report(
                 .warning,
-                "'\(kind.lineName)' rules are evaluated before '\(later.lineName)' rules, though this one stands behind "
-                    + "one of these", at: range)
+                "'\(kind.lineName)' rules are evaluated before '\(later.lineName)' rules, though this one stands "
+                    + "behind one of these", at: range)
         }
         draft.ruleOrders.insert(kind)
     }

@@ -163,7 +163,8 @@ extension Parser {
             guard let first = proxy.rules[set].first else { continue }
             report(
                 .warning,
-                "'\(set.keyword)' rules ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in 'mode http'",
+                "'\(set.keyword)' rules ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
+                    + "'mode http'",
                 at: first.range)
         }
         if let first = proxy.redirects.first {

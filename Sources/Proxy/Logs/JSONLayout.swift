@@ -115,6 +115,7 @@ enum JSONLayout {
     private static func append(string bytes: UnsafeRawBufferPointer, to line: inout LogLine) {
         line.append(UInt8(ascii: "\""))
         for index in 0..<bytes.count {
+            // SAFETY: the index is below the count; the caller vouches for the bytes during the call.
             let byte = unsafe bytes[index]
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"):

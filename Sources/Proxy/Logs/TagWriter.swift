@@ -91,6 +91,7 @@ struct TagWriter {
     /// - Parameter text: "GET /path?query HTTP/1.1".
     @unsafe
     private func part(_ tag: FormatTag, of text: UnsafeRawBufferPointer, to line: inout LogLine) {
+        // SAFETY: the caller vouches for the text during the call.
         let span = unsafe Span<UInt8>(_unsafeBytes: text)
         var methodEnd = 0
         while methodEnd < span.count, span[methodEnd] != 0x20 { methodEnd += 1 }
@@ -163,6 +164,7 @@ struct TagWriter {
         line.append(UInt8(ascii: "{"))
         for index in 0..<count {
             if index > 0 { line.append(UInt8(ascii: "|")) }
+            // SAFETY: the slot is not filled while its bytes are written.
             if let bytes = unsafe store.value(first + index) { unsafe line.append(escapingCapture: bytes) }
         }
         line.append(UInt8(ascii: "}"))
@@ -173,11 +175,13 @@ struct TagWriter {
     private func list(_ store: CaptureStore, _ first: Int, _ count: Int, to line: inout LogLine) {
         for index in 0..<count {
             if index > 0 { line.append(UInt8(ascii: " ")) }
+            // SAFETY: the slot is not filled while its bytes are written.
             guard let bytes = unsafe store.value(first + index) else {
                 line.appendNothing(flags.union(.log))
                 continue
             }
             if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
+            // SAFETY: as above.
             unsafe line.append(escapingCapture: bytes)
             if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
         }

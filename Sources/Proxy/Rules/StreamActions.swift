@@ -201,6 +201,7 @@ final class RuleTexts {
     func format(_ format: LogFormat, _ scope: SampleScope) -> Text {
         first.start(limit: limit)
         format.write(scope, to: &first)
+        // SAFETY: the line is written to by the next call only.
         return unsafe Text(bytes: first.bytes)
     }
 
@@ -208,6 +209,7 @@ final class RuleTexts {
     func make(_ body: (inout LogLine) -> Void) -> Text {
         second.start(limit: limit)
         body(&second)
+        // SAFETY: the line is written to by the next call only.
         return unsafe Text(bytes: second.bytes)
     }
 }

@@ -24,7 +24,7 @@ final class VariableTable {
     /// What a variable takes besides its bytes.
     static let overheadBytes = 48
     private let total: VariableTotal
-    /// Of a session: the address that a rule for its connection has put in place of the one that the client connected to.
+    /// Of a session: what a rule for its connection has put in place of the address that the client connected to.
     var destination: RewrittenAddress?
 
     init(_ total: VariableTotal) { self.total = total }

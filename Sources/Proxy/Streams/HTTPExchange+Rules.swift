@@ -96,9 +96,11 @@ extension HTTPExchange {
         scope.attach(self, request: requestForRules, response: isResponse ? response : nil, isResponse: isResponse)
         var outcome = RuleOutcome.passed
         while ruleState.index < rules.count {
-            if processing.conditions.holds(rules[ruleState.index].condition, scope) {
-                let step = perform(rules[ruleState.index].action, scope, isResponse: isResponse)
-                if step == .ends || step == .over { ruleState.lastRule = rules[ruleState.index].range }
+            let index = ruleState.index
+            if processing.conditions.holds(rules[index].condition, scope) {
+                // Before it is carried out: what ends the exchange also writes its log line, and forgets the place.
+                if rules[index].action.isFinal { ruleState.lastRule = rules[index].range }
+                let step = perform(rules[index].action, scope, isResponse: isResponse)
                 if step == .ends { break }
                 if step != .goesOn {
                     outcome = step == .waits ? .waiting : .ended

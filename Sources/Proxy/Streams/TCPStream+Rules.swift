@@ -127,6 +127,7 @@ extension ProxiedStream {
             }
             if outcome == .unknown { return .waiting }
             if outcome == .holds {
+                if rules[ruleState.index].action.isFinal { ruleState.lastRule = rules[ruleState.index].range }
                 switch rules[ruleState.index].action {
                 case .allow: return .passed
                 case .reject: return .ended

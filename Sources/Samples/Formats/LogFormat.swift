@@ -67,6 +67,7 @@ public final class LogFormat: Sendable {
         }
         // Outside of logs a value is written as it is: only `+E` counts.
         let kept: FormatFlags = flags.contains(.log) ? flags : flags.intersection(.escape)
+        // SAFETY: the sample's bytes stand until the next evaluation begins.
         unsafe line.append(text: sample.bytes, kept)
     }
 }
@@ -78,6 +79,7 @@ extension LogLine {
         if flags.contains(.quote) { append(UInt8(ascii: "\"")) }
         if flags.contains(.escape) {
             for index in 0..<text.count {
+                // SAFETY: the index is below the count; the caller vouches for the text during the call.
                 let byte = unsafe text[index]
                 if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]") {
                     append(UInt8(ascii: "\\"))

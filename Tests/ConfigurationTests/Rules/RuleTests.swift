@@ -62,7 +62,8 @@ struct RuleTests {
             ("http-request set-header a: b", "'http-request set-header' expects the name of a field, not 'a:'"),
             (
                 "http-request set-header a %[status]",
-                "sample fetch 'status' needs the server's connection, which is not available in a backend http-request header rule"
+                "sample fetch 'status' needs the server's connection, which is not available in a backend "
+                    + "http-request header rule"
             ),
             (
                 "http-request track-sc0 src",

@@ -88,8 +88,8 @@ struct FormatTests {
     @Test("every variable of the manual's table is known, but for those of TLS")
     func complete() throws {
         let manual = """
-            B CC CS H HM HP HPO HQ HU HV ID ST T Ta Tc Td Tl Th Ti Tq TR Tr Ts Tt Tu Tw U ac b bc bi bp bq ci cp f fc fi \
-            fp ft hr hrl hs hsl lc ms pid r rc rt s sc si sp sq t tr trg trl ts tsc
+            B CC CS H HM HP HPO HQ HU HV ID ST T Ta Tc Td Tl Th Ti Tq TR Tr Ts Tt Tu Tw U ac b bc bi bp bq ci cp f fc \
+            fi fp ft hr hrl hs hsl lc ms pid r rc rt s sc si sp sq t tr trg trl ts tsc
             """
         #expect(Set(manual.split(separator: " ").map(String.init)) == Set(FormatTag.allCases.map(\.rawValue)))
     }
