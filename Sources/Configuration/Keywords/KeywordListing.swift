@@ -73,6 +73,7 @@ public enum KeywordListing {
         lines += firstWords(KeywordTable.globalKeywords).map { "\t\($0)" }
         lines.append("listen")
         lines += firstWords(KeywordTable.proxyKeywords.filter { !$0.name.hasPrefix("option ") }).map { "\t\($0)" }
+        lines += actions()
         lines += BindParameters.table.map { "\tbind <addr> \($0.name)\($0.valueCount == 1 ? " +1" : "")" }
         lines += ServerParameters.table.map { parameter in
             let count = parameter.valueCount.map { $0 == 1 ? " +1" : "" } ?? " +-1"
@@ -86,6 +87,16 @@ public enum KeywordListing {
             lines.append("\t\(option.name) [ \(sides.joined(separator: " ")) ]")
         }
         return lines
+    }
+
+    /// Actions by their sets; a star stands for arguments that follow the name without a space.
+    private static func actions() -> [String] {
+        RuleSet.allCases.flatMap { set in
+            // HAProxy has `accept`, `reject` and `capture` of TCP rules in its grammar, not in this list.
+            ActionTable.actions.filter { action in
+                action.sets.contains(set) && (set.isHTTP || !["accept", "capture", "reject"].contains(action.name))
+            }.map { "\t\(set.keyword) \($0.name)\($0.takesParentheses ? "*" : "")" }
+        }.sorted()
     }
 
     private static func firstWords(_ keywords: [Keyword]) -> [String] {

@@ -37,6 +37,7 @@ final class TCPStream: ProxiedStream {
     override func waitingBytes(
         response: Bool, copiedTo room: UnsafeMutableRawBufferPointer
     ) -> UnsafeRawBufferPointer {
+        // SAFETY: the chains keep their bytes while rules look at them; the room is the scope's.
         if !response { return unsafe early.contents(nil, copiedTo: room) }
         guard let rules else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
         return unsafe rules.late.contents(nil, copiedTo: room)
