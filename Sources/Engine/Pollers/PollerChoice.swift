@@ -56,7 +56,7 @@ struct PollerKind: Sendable {
     var whyNot: @Sendable (Kernel) -> String? = { _ in nil }
 
     /// All kinds, by descending preference; of two equal ones the first is preferred.
-    static let all: [PollerKind] = [.uring, .epoll, .kqueue, .poll, .select]
+    static let all: [PollerKind] = [.epoll, .kqueue, .uring, .poll, .select]
 
     static let epoll = PollerKind(
         name: "epoll", preference: 300, choice: .epoll, isProcessWide: false,

@@ -222,8 +222,9 @@ struct UringProbe {
 }
 
 extension PollerKind {
+    /// Behind epoll, because of what large bodies cost: see docs/performance.md.
     static let uring = PollerKind(
-        name: "io_uring", preference: 400, choice: .uring, isProcessWide: false, keepsFiles: true,
+        name: "io_uring", preference: 250, choice: .uring, isProcessWide: false, keepsFiles: true,
         isOffered: { $0.offersRings },
         test: { kernel, _ in (try? UringProbe.run(kernel)) != nil },
         make: { kernel, plan throws(SystemError) in
