@@ -69,7 +69,8 @@ let package = Package(
             dependencies: ["Simulation", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Simulation", "Engine", "Base", "CPlatform"], swiftSettings: strict),
+            name: "SimulationTests", dependencies: ["Simulation", "Engine", "Base", "CPlatform"],
+            swiftSettings: strict),
         .testTarget(name: "InterleaveTests", dependencies: ["Interleave", "CInterleave"], swiftSettings: strict),
         .testTarget(name: "BaseTests", dependencies: ["Base"], swiftSettings: strict),
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
@@ -78,7 +79,8 @@ let package = Package(
         .testTarget(
             name: "SamplesTests", dependencies: ["Samples", "HTTP", "Base"], exclude: ["Converters/Expected"],
             swiftSettings: strict),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Samples", "Base"], swiftSettings: strict),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration", "Samples", "Base"], swiftSettings: strict),
         .testTarget(
             name: "ProxyTests", dependencies: ["Proxy", "Engine", "HTTP", "Buffers", "Configuration", "Samples"],
             swiftSettings: strict),

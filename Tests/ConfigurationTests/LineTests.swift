@@ -194,7 +194,8 @@ struct LogTests {
         arguments: [
             (
                 "log 127.0.0.1",
-                "2:5 error: 'log' expects <target> [len <length>] [format <format>] [sample <ranges>:<size>] <facility> [<level> [<minlevel>]]"
+                "2:5 error: 'log' expects <target> [len <length>] [format <format>] [sample <ranges>:<size>] "
+                    + "<facility> [<level> [<minlevel>]]"
             ),
             ("log 127.0.0.1 loca0", "2:15 error: unknown log facility 'loca0' (did you mean 'local0'?)"),
             ("log 127.0.0.1 local0 notise", "2:22 error: unknown log level 'notise' (did you mean 'notice'?)"),

@@ -1,6 +1,7 @@
 """Evaluates sample expressions with a program that reads HAProxy's configuration language.
 
-Each expression becomes two rules: one that answers with the value when the expression has one, and one that answers 404.
+Each expression becomes two rules: one that answers with the value when the expression has one, and one that answers
+404.
 What the program refuses to load is told by its messages, line by line, and left out of a second try.
 """
 
@@ -23,9 +24,11 @@ frontend expressions
     bind 127.0.0.1:{port}
 """
 
-RULES = """    http-request return status 200 content-type text/plain lf-string '%[{expression}]' if {{ path /{number} }} {{ {quoted} -m found }}
-    http-request return status 404 if {{ path /{number} }}
-"""
+RULES = (
+    "    http-request return status 200 content-type text/plain lf-string '%[{expression}]'"
+    " if {{ path /{number} }} {{ {quoted} -m found }}\n"
+    "    http-request return status 404 if {{ path /{number} }}\n"
+)
 
 
 def free_port():

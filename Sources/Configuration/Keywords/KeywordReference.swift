@@ -127,8 +127,8 @@ extension KeywordReference {
 
             ## Actions of rules
 
-            Where an action may stand: C, S, Q: `tcp-request connection`, `session`, `content`; P: `tcp-response content`;
-            H: `http-request`; R: `http-response`; A: `http-after-response`.
+            Where an action may stand: C, S, Q: `tcp-request connection`, `session`, `content`; P: `tcp-response
+            content`; H: `http-request`; R: `http-response`; A: `http-after-response`.
 
             | action | arguments | C | S | Q | P | H | R | A | what it does |
             | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |

@@ -120,7 +120,8 @@ public enum ErrorResponse: Sendable, Hashable {
     case redirect(status: Int, location: String)
     /// `http-error`.
     case reply(Reply)
-    /// `errorfiles`: what an `http-errors` section has; until all files are read. What the section lacks stays as it was.
+    /// `errorfiles`: what an `http-errors` section has; until all files are read. What the section lacks stays as it
+    /// was.
     indirect case section(String, other: ErrorResponse?)
 }
 

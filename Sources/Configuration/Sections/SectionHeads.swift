@@ -148,8 +148,8 @@ extension Parser {
         }
     }
 
-    /// Takes over the rules of a `defaults` section, which come before the proxy's own, with the ACLs that they name: the
-    /// proxy itself does not see these.
+    /// Takes over the rules of a `defaults` section, which come before the proxy's own, with the ACLs that they name:
+    /// the proxy itself does not see these.
     private func inheritRules(_ defaults: DefaultsSection) {
         guard !defaults.rules.isEmpty else { return }
         draft.rules = defaults.rules

@@ -46,8 +46,8 @@ open class FDHandler {
     open func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {}
 
     /// How many connections a listener would take now, on this thread. Below 0: it accepts by itself, in `ready`.
-    /// Otherwise, where the poller can, the kernel is asked to accept as many and `acceptCompleted` is called instead; at 0
-    /// nothing is armed until the descriptor is wanted again.
+    /// Otherwise, where the poller can, the kernel is asked to accept as many and `acceptCompleted` is called instead;
+    /// at 0 nothing is armed until the descriptor is wanted again.
     open func acceptCredit(on worker: Worker) -> Int { -1 }
 
     /// A connection that the kernel has accepted for the listener, now the handler's; or -errno. It may come, for what

@@ -1,15 +1,15 @@
 import Base
 import Glibc
 
-/// Accepts the connections of a listening socket: subclass it, override `accepted`, and insert it as the socket's handler
-/// with kind `.listener`.
+/// Accepts the connections of a listening socket: subclass it, override `accepted`, and insert it as the socket's
+/// handler with kind `.listener`.
 ///
 ///     worker.insert(socket, acceptor, kind: .listener, threads: .all(4))
 ///     worker.want(socket, .read)
 ///
-/// Whichever thread of the listener is woken accepts, and is the one that `accepted` is called on. When the process or the
-/// system has no descriptors or no memory left, the listener pauses for `Limits.exhaustedPauseMilliseconds`: its backlog
-/// keeps the clients meanwhile, and nobody turns in circles.
+/// Whichever thread of the listener is woken accepts, and is the one that `accepted` is called on. When the process or
+/// the system has no descriptors or no memory left, the listener pauses for `Limits.exhaustedPauseMilliseconds`: its
+/// backlog keeps the clients meanwhile, and nobody turns in circles.
 ///
 /// Thread-safety: of a listener of several threads, `accepted` is called on several at once.
 open class Acceptor: FDHandler {
@@ -88,8 +88,8 @@ private final class AcceptorRetry: LoopTask {
 }
 
 extension Worker {
-    /// `want` for a shared descriptor that may have been removed meanwhile, and its number opened again: nothing happens
-    /// unless the handler is still this one.
+    /// `want` for a shared descriptor that may have been removed meanwhile, and its number opened again: nothing
+    /// happens unless the handler is still this one.
     func want(_ fd: Int32, _ interest: Interest, of handler: FDHandler) {
         let slot = memory[fd]
         // From inside, the number cannot come to mean something else.

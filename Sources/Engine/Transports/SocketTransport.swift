@@ -218,8 +218,8 @@ public final class SocketTransport: Transport {
         }
     }
 
-    /// Counts bytes that have come. Returns whether the socket is empty now: a short read says so, unless the end of the
-    /// stream was already reported.
+    /// Counts bytes that have come. Returns whether the socket is empty now: a short read says so, unless the end of
+    /// the stream was already reported.
     private func account(_ received: Int, of asked: Int) -> Bool {
         credit -= received
         bulk = max(0, bulk - received)

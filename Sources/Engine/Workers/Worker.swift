@@ -98,8 +98,8 @@ public final class Worker: @unchecked Sendable {
     /// worker keeps the task until its old place comes up, or until it is cancelled.
     public func schedule(_ task: LoopTask, at deadline: Ticks) { wheel.schedule(task, at: deadline) }
 
-    /// Takes a task's timer away, and takes it out of the run queue: cheaper than `cancel`, but the worker keeps the task
-    /// until the timer's old place comes up.
+    /// Takes a task's timer away, and takes it out of the run queue: cheaper than `cancel`, but the worker keeps the
+    /// task until the timer's old place comes up.
     public func disarm(_ task: LoopTask) {
         wheel.schedule(task, at: .never)
         queue.cancel(task)

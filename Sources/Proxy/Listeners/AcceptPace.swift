@@ -3,8 +3,8 @@
 /// As a rule one: the pollers report a listener again for as long as connections wait, so a further try pays only if it
 /// finds one, and one that finds nothing is a system call for nothing. A backlog is worth more. It shows by listeners
 /// that are reported turn after turn; then the batch grows, slowly, and the first try that finds nothing shortens it
-/// again. So of `patience` connections at most one is followed by such a try, whatever the load. Where threads share the
-/// listeners it is patient: what waits may be another one's in a moment.
+/// again. So of `patience` connections at most one is followed by such a try, whatever the load. Where threads share
+/// the listeners it is patient: what waits may be another one's in a moment.
 ///
 /// Thread-safety: one thread's.
 struct AcceptPace: Sendable {

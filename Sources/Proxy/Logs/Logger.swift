@@ -170,8 +170,8 @@ public struct LogFormats: Sendable {
         self.structuredData = structuredData
     }
 
-    /// The HTTP formats as the manual writes them (sections 8.2.3 and 4.2), for proxies that capture: the layouts made by
-    /// hand have no place for what was captured.
+    /// The HTTP formats as the manual writes them (sections 8.2.3 and 4.2), for proxies that capture: the layouts made
+    /// by hand have no place for what was captured.
     static func withCaptures(_ format: TrafficLogFormat) -> LogFormat? {
         let text: String
         switch format {

@@ -117,6 +117,7 @@ final class WorkerContext: LoopTask {
             return HTTPExchange(context: self)
         }
         oldestSpare = first.nextSpare.take()
+        // SAFETY: cleared with the list that keeps it.
         if oldestSpare == nil { unsafe newestSpare = nil }
         spareCount -= 1
         return first
@@ -131,6 +132,7 @@ final class WorkerContext: LoopTask {
             return
         }
         exchange.spareSince = worker.turnNumber
+        // SAFETY: the newest is the last of the list that `oldestSpare` keeps.
         if let newest = unsafe newestSpare { newest.nextSpare = exchange } else { oldestSpare = exchange }
         unsafe newestSpare = exchange
         spareCount += 1

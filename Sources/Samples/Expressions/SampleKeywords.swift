@@ -16,8 +16,8 @@ public struct FetchKeyword: Sendable {
     /// Fetches the value; nil when there is none. `scope.mayChange` is set when that may be otherwise with more data.
     ///
     /// For a fetch of several values (a field), `scope.iterates` says whether one after the other is wanted, as an ACL
-    /// does, or the one that the manual names. It then keeps its place in `scope.place`, and sets `scope.hasMore` with each
-    /// value.
+    /// does, or the one that the manual names. It then keeps its place in `scope.place`, and sets `scope.hasMore` with
+    /// each value.
     let evaluate: @Sendable (SampleScope, Arguments) -> Sample?
 
     public init(

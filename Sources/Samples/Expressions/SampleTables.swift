@@ -1,5 +1,5 @@
-/// All fetches and converters, by name. To add one: a value in a table of `Fetches/` or `Converters/`; to add a table: a
-/// line here.
+/// All fetches and converters, by name. To add one: a value in a table of `Fetches/` or `Converters/`; to add a table:
+/// a line here.
 public enum SampleTables {
     public static let fetches: [FetchKeyword] = AllFetches.all
     public static let converters: [ConverterKeyword] = AllConverters.all
