@@ -141,6 +141,7 @@ public final class SocketTransport: Transport {
     }
 
     /// Receives into several blocks with one call. Returns whether there may be more to receive.
+    @inline(never)
     private func receiveBulk() -> Bool {
         var blocks = InlineArray<4, Chunk?> { _ in nil }
         var asked = 0
@@ -186,6 +187,7 @@ public final class SocketTransport: Transport {
     }
 
     /// Receives into the inlet. Returns whether there may be more to receive.
+    @inline(never)
     private func receiveSpliced() -> Bool {
         guard let pipe = inlet else { return true }
         guard pipe.byteCount == 0 else {
@@ -335,12 +337,13 @@ public final class SocketTransport: Transport {
                 return 0
             }
         }
-        if let outlet, outlet.byteCount > 0 { return sendSpliced(outlet) }
-        return 0
+        return outlet == nil ? 0 : sendSpliced()
     }
 
     /// Sends what is in the outlet. Returns 0, or the error's number.
-    private func sendSpliced(_ pipe: SplicePipe) -> Int32 {
+    @inline(never)
+    private func sendSpliced() -> Int32 {
+        guard let pipe = outlet else { return 0 }
         while pipe.byteCount > 0 {
             let moved = worker.kernel.splice(pipe.readEnd, descriptor, pipe.byteCount, more: false)
             if moved == -Int(EAGAIN) {

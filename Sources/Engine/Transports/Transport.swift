@@ -53,7 +53,10 @@ open class Transport: FDHandler {
     /// received into several blocks at once. Set by the consumer, lowered as bytes come.
     public final var bulk = 0
     /// Bytes queued and not yet accepted by the operating system, those in the outlet included.
-    public final var queuedByteCount: Int { queue.byteCount + (outlet?.byteCount ?? 0) }
+    public final var queuedByteCount: Int { queue.byteCount + (outlet == nil ? 0 : outletByteCount) }
+    // Apart, so that who has no outlet counts no reference.
+    @inline(never)
+    private final var outletByteCount: Int { outlet?.byteCount ?? 0 }
     /// Whether inlet and outlet have an effect.
     open var canSplice: Bool { false }
     /// Where bytes within `bulk` are received to instead of blocks, once a block was filled; the consumer is told by
