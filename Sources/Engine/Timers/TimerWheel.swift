@@ -70,11 +70,8 @@ final class TimerWheel {
             // SAFETY: linked tasks are retained by the wheel.
             while let task = unsafe slots[slot]?.takeUnretainedValue() {
                 if fired >= limit { return fired }
-                if task.due == .never {
-                    unlink(task)
-                    continue
-                }
                 unlink(task)
+                if task.due == .never { continue }
                 if task.due.milliseconds > now.milliseconds || (next.level > 0 && task.armed > next.instant) {
                     // Moved later meanwhile, or due for a finer wheel.
                     link(task)
