@@ -33,7 +33,7 @@ struct ExpressionTests {
         let match = RegexMatch()
         let regex = try Regex(Array("a(b+)c".utf8))
         let text = Array("xxabbc".utf8)
-        let found = match.find(regex, in: text.span, from: 0)
+        let found = match.find(regex, in: text.span)
         #expect(found)
         #expect(match.group(0) == 2..<6 && match.group(1) == 3..<5 && match.group(2) == nil)
         #expect(throws: Regex.Failure.self) { try Regex(Array("a(".utf8)) }

@@ -101,7 +101,7 @@ extension HTTPExchange {
     private func expandWhole(
         _ value: Span<UInt8>, _ regex: Regex, _ template: Span<UInt8>, _ match: RegexMatch, to line: inout LogLine
     ) -> Bool {
-        guard match.find(regex, in: value, from: 0) else { return false }
+        guard match.find(regex, in: value) else { return false }
         line.append(template, groupsOf: value, match)
         return true
     }
@@ -115,7 +115,7 @@ extension HTTPExchange {
         var copied = 0
         while let range = elements.next(value) {
             let element = value.extracting(range)
-            guard match.find(regex, in: element, from: 0) else { continue }
+            guard match.find(regex, in: element) else { continue }
             changed = true
             line.append(value.extracting(copied..<range.lowerBound))
             line.append(template, groupsOf: element, match)
@@ -140,7 +140,7 @@ extension HTTPExchange {
     private func replace(_ part: RequestPart, _ regex: Regex, _ format: LogFormat, _ scope: StreamScope) -> Edit {
         let template = context.texts.format(format, scope)
         let subject = request.span(slice(part))
-        guard scope.regexMatch.find(regex, in: subject, from: 0) else { return .done }
+        guard scope.regexMatch.find(regex, in: subject) else { return .done }
         let text = context.texts.make { $0.append(template.span, groupsOf: subject, scope.regexMatch) }
         // What was made goes through the first line again when the target is put together.
         return set(part, text.span)

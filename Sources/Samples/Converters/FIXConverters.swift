@@ -62,11 +62,11 @@ enum FIXMessage {
     /// The next field; nil when it has not ended yet.
     static func field(_ bytes: Span<UInt8>, _ index: inout Int) -> Field? {
         let start = index
+        // The sign is looked for first: a delimiter in front of it belongs to a tag that is no number.
         var end = start
+        while end < bytes.count, bytes[end] != UInt8(ascii: "=") { end += 1 }
         while end < bytes.count, bytes[end] != delimiter { end += 1 }
         guard end < bytes.count else { return nil }
-        // What has no sign between tag and value is no field yet.
-        guard (start..<end).contains(where: { bytes[$0] == UInt8(ascii: "=") }) else { return nil }
         index = end + 1
         var number: UInt32 = 0
         var position = start

@@ -125,16 +125,21 @@ struct MQTTPacket {
         (22, .bytes),
     ]
 
+    /// What the lower half of the first byte has to be, by the type in the upper half (MQTT 5.0, table 2-2). A PUBLISH
+    /// may have any flags there; HAProxy 2.6 knows one with all of them, and none of these packets is valid in the end.
+    private static let headFlags: [UInt8?] = [nil, 0, 0, 15, 0, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0]
+
     static func properties(isAcknowledgement: Bool) -> [(id: UInt8, kind: PropertyKind)] {
         isAcknowledgement ? acknowledgementProperties : connectProperties + willProperties
     }
 
     static func parse(_ bytes: Span<UInt8>) -> Outcome {
         guard bytes.count >= 2 else { return .incomplete }
-        guard bytes[0] == 0x10 || bytes[0] == 0x20 else { return .invalid }
+        guard headFlags[Int(bytes[0] >> 4)] == bytes[0] & 0x0F else { return .invalid }
         var reader = MQTTReader(index: 1, end: bytes.count)
         guard let length = reader.variable(bytes) else { return bytes.count >= 5 ? .invalid : .incomplete }
         guard Int(length) <= bytes.count - reader.index else { return .incomplete }
+        guard bytes[0] == 0x10 || bytes[0] == 0x20 else { return .invalid }
         reader.end = reader.index + Int(length)
         var packet = MQTTPacket(isAcknowledgement: bytes[0] == 0x20)
         let isRead =

@@ -279,20 +279,15 @@ enum TextParts {
             while position < text.count, !isDelimiter(position) { position += 1 }
         }
         let start = position
-        var end = text.count
         var taken: Int64 = 0
         while position < text.count {
             while position < text.count, !isDelimiter(position) { position += 1 }
             taken += 1
-            if taken == count || position == text.count {
-                end = position
-                break
-            }
-            let wordEnd = position
+            if taken == count { break }
+            // With fewer words than were asked for, what delimits the last one belongs to it.
             while position < text.count, isDelimiter(position) { position += 1 }
-            // Delimiters at the end belong to no word, unless all that is left was asked for.
-            if position == text.count { end = count == 0 ? text.count : wordEnd }
         }
+        let end = position
         result.narrow(from: isForward ? start : text.count - end, count: end - start)
         return result
     }
@@ -427,12 +422,16 @@ final class Substitution: Sendable {
             var start = 0
             while true {
                 let isAtEnd = start >= text.count
-                guard scope.regexMatch.find(regex, in: text, from: start), let found = scope.regexMatch.group(0)
+                // Each search is of what is left as a text of its own, whose beginning is no beginning of a line: an
+                // assertion sees nothing in front of it, as with HAProxy.
+                let rest = text.extracting(start...)
+                guard scope.regexMatch.find(regex, in: rest, isBeginning: start == 0),
+                    let found = scope.regexMatch.group(0)
                 else { break }
-                output.append(text, from: start, to: found.lowerBound)
-                replacement.write(to: &output, text, scope.regexMatch)
-                start = found.upperBound
-                if found.isEmpty, start < text.count {
+                output.append(rest, from: 0, to: found.lowerBound)
+                replacement.write(to: &output, rest, scope.regexMatch)
+                start += found.upperBound
+                if found.upperBound == 0, start < text.count {
                     // The same place would be found for ever.
                     output.append(text[start])
                     start += 1

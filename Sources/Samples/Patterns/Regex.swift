@@ -44,7 +44,7 @@ public final class Regex: @unchecked Sendable {
     deinit { unsafe pcre2_code_free_8(code) }
 
     /// Whether the expression matches anywhere.
-    public func matches(_ text: Span<UInt8>, _ match: RegexMatch) -> Bool { match.find(self, in: text, from: 0) }
+    public func matches(_ text: Span<UInt8>, _ match: RegexMatch) -> Bool { match.find(self, in: text) }
 }
 
 /// The memory that one thread matches with: where the whole match and its groups were found.
@@ -73,13 +73,14 @@ public final class RegexMatch {
         unsafe pcre2_match_context_free_8(context)
     }
 
-    /// Finds the first match at or after a place. A match that exceeds the limit of steps counts as none.
-    public func find(_ regex: Regex, in text: Span<UInt8>, from start: Int) -> Bool {
-        // SAFETY: the text is read during the call; `start` is within it.
+    /// Finds the first match. A match that exceeds the limit of steps counts as none. `^` matches at the text's first
+    /// byte only when it `isBeginning`.
+    public func find(_ regex: Regex, in text: Span<UInt8>, isBeginning: Bool = true) -> Bool {
+        // SAFETY: the text is read during the call.
         let result = unsafe text.withUnsafeBufferPointer {
-            guard start >= 0, start <= $0.count else { return Int32(PCRE2_ERROR_NOMATCH) }
-            return unsafe pcre2_match_8(
-                regex.code, $0.baseAddress ?? UnsafePointer(bitPattern: 1), $0.count, start, 0, data, context)
+            unsafe pcre2_match_8(
+                regex.code, $0.baseAddress ?? UnsafePointer(bitPattern: 1), $0.count, 0,
+                isBeginning ? 0 : PCRE2_NOTBOL, data, context)
         }
         // 0: more groups than there is room for.
         groupCount = result == 0 ? RegexMatch.groupLimit : max(0, Int(result))

@@ -51,7 +51,7 @@ struct TemplateTests {
         let regex = try Regex(Array("(a+)(b)?".utf8))
         let match = RegexMatch()
         let subject = Array("xaay".utf8)
-        let found = match.find(regex, in: subject.span, from: 0)
+        let found = match.find(regex, in: subject.span)
         #expect(found)
         var line = LogLine()
         line.start()
