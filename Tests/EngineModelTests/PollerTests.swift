@@ -1,5 +1,6 @@
 import Base
 import CPlatform
+import Glibc
 import Interleave
 import Testing
 
@@ -143,6 +144,30 @@ import Testing
             }
             rig.loops(1)
             run.atRest { verify(newcomer?.calls ?? 0 == 0, "an event of the dead reaches the newcomer") }
+        }
+    }
+
+    /// A number that was closed before it is polled has no generation: what is reported of it does not reach the
+    /// descriptor that gets the number next.
+    @Test(arguments: [PollerChoice.poll, .select]) func b13FreeNumberHasNoGeneration(poller: PollerChoice) {
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 14)], schedules: 3000) { run in
+            let rig = Rig(run, threads: 3, poller)
+            let fd = rig.socket()
+            rig.worker(0).insert(fd, Reader(rig, fd), kind: .shared, threads: ThreadSet.single(1))
+            rig.worker(0).want(fd, .read)
+            _ = rig.table.takeUpdates(rig.worker(1))
+            var newcomer: Reader?
+            rig.does(0) { $0.remove(fd) }
+            rig.loops(1)
+            rig.does(2) { worker in
+                guard rig.kernel.take(fd) == -Int(EBADF) else { return }
+                _ = rig.socket()
+                let reader = Reader(rig, fd)
+                newcomer = reader
+                worker.insert(fd, reader, kind: .shared, threads: ThreadSet.single(1))
+                worker.want(fd, .read)
+            }
+            run.atRest { verify(newcomer?.calls ?? 0 == 0, "an event of nobody reaches the newcomer") }
         }
     }
 

@@ -9,7 +9,7 @@ import CPlatform
 final class PollSet: @unchecked Sendable {
     private let memory: UnsafeMutableRawPointer
     private let words: Int
-    private let block = CellBlock(lines: 1)
+    let block = CellBlock(lines: 1)
     /// One more than the highest number in the set, in the lower half; in the upper half a number that grows with every
     /// bit that somebody relies on.
     private let bound: AtomicCell
@@ -26,7 +26,7 @@ final class PollSet: @unchecked Sendable {
     }
 
     /// The words of 64 numbers: reading, writing.
-    private func cells(_ word: Int) -> (read: AtomicCell, write: AtomicCell) {
+    func cells(_ word: Int) -> (read: AtomicCell, write: AtomicCell) {
         precondition(word >= 0 && word < words)
         // SAFETY: two cells for each word, within the mapping by the line above.
         return unsafe (AtomicCell(at: memory + word * 16), AtomicCell(at: memory + word * 16 + 8))
@@ -170,6 +170,9 @@ class SetPoller: Poller {
                 let slot = worker.memory[fd]
                 guard slot.threadMask.load(.acquire) & worker.bit != 0 else { continue }
                 let state = slot.loadState(.acquire)
+                // Closed since the set was read: what poll says of a number that is free must not be taken for the
+                // next one's, whose generation a free slot has already.
+                guard state.isOpen else { continue }
                 var interest: Interest = read >> UInt64(position) & 1 != 0 ? .read : []
                 if write >> UInt64(position) & 1 != 0 { interest.insert(.write) }
                 body(FDToken(fd: fd, generation: state.generation), interest)
