@@ -171,8 +171,9 @@ stress: ## real threads on real sockets, every poller: ThreadSanitizer, then Add
 .PHONY: model
 model: ## search the engine's interleavings for longer: BUDGET=10 times the schedules of `make test`, optimised
 	@dev/step "interleavings, BUDGET=$(BUDGET)"
-	MODEL_VERBOSE=1 MODEL_BUDGET=$(BUDGET) $(SWIFT) test -j $(JOBS) --disable-xctest -c release -Xswiftc -enable-testing \
-	    --scratch-path .build-model --no-parallel --filter '^(EngineModel|Interleave)Tests'
+	MODEL_VERBOSE=1 MODEL_BUDGET=$(BUDGET) $(SWIFT) test -j $(JOBS) --disable-xctest -c release \
+	    -Xswiftc -enable-testing -Xswiftc -enforce-exclusivity=unchecked --scratch-path .build-model --no-parallel \
+	    --filter '^(EngineModel|Interleave)Tests'
 
 .PHONY: sim
 sim: ## sweep SEEDS=1000 simulated worlds, proxies and engines, and check every byte (docs/simulation.md)

@@ -109,7 +109,8 @@ void il_portable_switch(void **from, void *to) {
     swapcontext(&mine, (ucontext_t *)to);
 }
 
-static _Thread_local void *current;
+// Asked for at every access, so not through a call of the dynamic linker.
+static _Thread_local __attribute__((tls_model("initial-exec"))) void *current;
 
 void *il_current(void) { return current; }
 

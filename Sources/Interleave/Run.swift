@@ -1,25 +1,58 @@
 /// One run of a scenario, while it is set up: its cells, its threads and what has to hold. The scenario is set up anew
-/// for every schedule, and has to do the same each time.
+/// for every schedule, and has to do the same each time. (All runs of an exploration are the same object.)
 public final class Run {
-    private let scheduler: Scheduler
+    // SAFETY: the scheduler owns it, and lets go of it before it goes itself.
+    private var scheduler: Scheduler { unsafe schedulerReference }
+    private unowned(unsafe) let schedulerReference: Scheduler
     var bodies: [() -> Void] = []
     var restChecks: [() -> Void] = []
     var endChecks: [() -> Void] = []
 
     init(_ scheduler: Scheduler) {
-        self.scheduler = scheduler
+        unsafe schedulerReference = scheduler
+    }
+
+    /// The end of a run: what it was made of goes.
+    func clear() {
+        bodies.removeAll(keepingCapacity: true)
+        restChecks.removeAll(keepingCapacity: true)
+        endChecks.removeAll(keepingCapacity: true)
     }
 
     /// A new cell with a value. The name stands in traces.
-    public func cell(_ value: UInt64 = 0, _ name: String = "") -> Cell { scheduler.newCell(value, name) }
+    public func cell(_ value: UInt64 = 0, _ name: @autoclosure () -> String = "") -> Cell {
+        let cell = scheduler.newCell(value)
+        if scheduler.isTracing { self.name(cell, name()) }
+        return cell
+    }
 
     // SAFETY: the addresses are only compared.
 
-    /// Gives a cell a name in traces.
-    public func name(_ cell: Cell, _ name: String) { unsafe scheduler.name(UnsafeMutableRawPointer(cell.word), name) }
+    /// Gives a cell a name in traces. It is not asked for where there is no trace.
+    public func name(_ cell: Cell, _ name: @autoclosure () -> String) {
+        if scheduler.isTracing { unsafe scheduler.name(UnsafeMutableRawPointer(cell.word), name()) }
+    }
 
-    /// Gives a cell a name in traces.
-    public func name(_ cell: Cell32, _ name: String) { unsafe scheduler.name(UnsafeMutableRawPointer(cell.word), name) }
+    /// Gives a cell a name in traces. It is not asked for where there is no trace.
+    public func name(_ cell: Cell32, _ name: @autoclosure () -> String) {
+        if scheduler.isTracing { unsafe scheduler.name(UnsafeMutableRawPointer(cell.word), name()) }
+    }
+
+    /// Something that takes long to build: made in the first run of an exploration, and given to every later one. The
+    /// caller puts it back into its first state, with the cells in its own memory; `cell` makes new ones each time.
+    /// `Kept` is the class itself, not one that it derives from.
+    public func kept<Kept: AnyObject>(_ make: () -> Kept) -> Kept {
+        defer { scheduler.keptCount += 1 }
+        if scheduler.keptCount < scheduler.kept.count {
+            let kept = scheduler.kept[scheduler.keptCount]
+            precondition(type(of: kept) == Kept.self, "a run asks for the same things in the same order as others did")
+            // SAFETY: it is what the line above says; a cast that asks the runtime takes as long as ten steps.
+            return unsafe unsafeDowncast(kept, to: Kept.self)
+        }
+        let made = make()
+        scheduler.kept.append(made)
+        return made
+    }
 
     /// A thread. Threads run from the first access of each on in the order that the search decides; what they do before
     /// it has to be their own business.

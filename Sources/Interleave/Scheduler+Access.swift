@@ -111,12 +111,12 @@ extension Scheduler {
         if isTracing { unsafe note(address, wide, name, .load, now, now, 0) }
         if now != seen { return true }
         if parks && isDraining { return false }
-        unsafe waiters[cell] |= bit
+        unsafe rows[cell &* Row.length + Row.waiters] |= Int32(bit)
         if parks { parked |= bit } else { spinning |= bit }
         ready &= ~bit
         goOn()
         // Picked again, to look once more.
-        unsafe waiters[cell] &= ~bit
+        unsafe rows[cell &* Row.length + Row.waiters] &= ~Int32(bit)
         account(cell, false)
         views?.seeNewest(thread, cell)
         return !(parks && isDraining)
@@ -125,9 +125,9 @@ extension Scheduler {
     /// Lets go on who waits for another value of the cell.
     @inline(__always)
     private func wake(_ cell: Int) {
-        let woken = unsafe waiters[cell]
+        let woken = unsafe UInt8(truncatingIfNeeded: rows[cell &* Row.length + Row.waiters])
         if woken == 0 { return }
-        unsafe waiters[cell] = 0
+        unsafe rows[cell &* Row.length + Row.waiters] = 0
         ready |= woken
         spinning &= ~woken
         parked &= ~woken
@@ -146,49 +146,55 @@ extension Scheduler {
         unsafe nodes[node].cell = Int32(truncatingIfNeeded: cell)
         unsafe nodes[node].writes = writes
         guard reduces else { return }
+        let row = unsafe rows + cell &* Row.length
         let mine = unsafe clocks + thread &* Scheduler.maxThreads
-        let base = cell &* Scheduler.maxThreads
-        let (reads, written, accessed) = unsafe (lastReads + base, writeClocks + base, accessClocks + base)
-        let last = unsafe Int(lastWrite[cell])
-        let writer = unsafe Int(lastWriter[cell])
-        let writeIsNews = unsafe last >= 0 && writer != thread && Int(mine[writer]) < last
-        // Steps that this one depends on and that were not before it anyway: it could have come before them.
-        var races: (UInt8, Int32) = (0, 0)
-        if writes {
-            for other in 0..<threadCount where other != thread {
-                let read = unsafe reads[other]
-                if read >= 0, unsafe mine[other] < read { races.0 |= 1 << UInt8(other) }
-            }
-        }
-        if races.0 == 0 && writeIsNews { races.1 = 1 }
-        let past = unsafe writes ? accessed : written
-        if races.0 != 0 || races.1 != 0 {
-            // What is before this step, itself left out.
-            let known = unsafe scratch
-            for other in 0..<threadCount { unsafe known[other] = max(mine[other], past[other]) }
-            if races.1 != 0 { mayPrecede(last, thread) }
-            for other in 0..<threadCount where races.0 & 1 << UInt8(other) != 0 {
-                mayPrecede(unsafe Int(reads[other]), thread)
-            }
-        }
-        for other in 0..<threadCount {
-            if unsafe past[other] > mine[other] { unsafe mine[other] = past[other] }
-        }
-        unsafe mine[thread] = Int32(truncatingIfNeeded: node)
         let kept = unsafe nodeClocks + node &* Scheduler.maxThreads
+        if node >= settled {
+            unsafe findRaces(row, mine, writes)
+            let past = unsafe row + (writes ? Row.accessed : Row.written)
+            for other in 0..<threadCount { unsafe kept[other] = max(mine[other], past[other]) }
+            unsafe kept[thread] = Int32(truncatingIfNeeded: node)
+        }
+        let (reads, written, accessed) = unsafe (row + Row.reads, row + Row.written, row + Row.accessed)
         for other in 0..<threadCount {
-            unsafe kept[other] = mine[other]
-            if unsafe mine[other] > accessed[other] { unsafe accessed[other] = mine[other] }
+            let known = unsafe kept[other]
+            unsafe mine[other] = known
+            if unsafe known > accessed[other] { unsafe accessed[other] = known }
             if writes {
-                unsafe written[other] = mine[other]
+                unsafe written[other] = known
                 unsafe reads[other] = -1
             }
         }
         if writes {
-            unsafe lastWrite[cell] = Int32(truncatingIfNeeded: node)
-            unsafe lastWriter[cell] = Int32(truncatingIfNeeded: thread)
+            unsafe row[Row.lastWrite] = Int32(truncatingIfNeeded: node)
+            unsafe row[Row.lastWriter] = Int32(truncatingIfNeeded: thread)
         } else {
             unsafe reads[thread] = Int32(truncatingIfNeeded: node)
+        }
+    }
+
+    /// Steps that the current one depends on and that were not before it anyway: it could have come before them.
+    @inline(__always)
+    private func findRaces(_ row: UnsafeMutablePointer<Int32>, _ mine: UnsafeMutablePointer<Int32>, _ writes: Bool) {
+        let thread = current
+        let reads = unsafe row + Row.reads
+        let last = unsafe row[Row.lastWrite]
+        let writer = unsafe Int(row[Row.lastWriter])
+        var racing: UInt8 = 0
+        if writes {
+            for other in 0..<threadCount where other != thread {
+                let read = unsafe reads[other]
+                if read >= 0, unsafe mine[other] < read { racing |= 1 << UInt8(other) }
+            }
+        }
+        let isWriteNews = unsafe last >= 0 && writer != thread && mine[writer] < last
+        if racing == 0 && !isWriteNews { return }
+        // What is before this step, itself left out.
+        let past = unsafe row + (writes ? Row.accessed : Row.written)
+        for other in 0..<threadCount { unsafe scratch[other] = max(mine[other], past[other]) }
+        if racing == 0 { return mayPrecede(Int(last), thread) }
+        for other in 0..<threadCount where racing & 1 << UInt8(other) != 0 {
+            mayPrecede(unsafe Int(reads[other]), thread)
         }
     }
 

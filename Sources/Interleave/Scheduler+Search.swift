@@ -26,9 +26,8 @@ extension Scheduler {
             case .replay: pick = repeated(enabled)
             }
         }
-        unsafe log[steps] |= UInt16(truncatingIfNeeded: pick)
+        unsafe log[steps] = UInt16(truncatingIfNeeded: pick)
         steps &+= 1
-        unsafe log[steps] = 0
         if pick != previous {
             if previous >= 0 && enabled & (1 << UInt8(previous)) != 0 { preemptions &+= 1 }
             previous = pick
@@ -41,9 +40,14 @@ extension Scheduler {
         guard current >= 0 else { return }
         yielding |= 1 << UInt8(current)
         if mode == .random {
-            lowest -= 1
-            unsafe fibres[current].priority = lowest
+            lower(current)
         }
+    }
+
+    private func lower(_ thread: Int) {
+        lowest -= 1
+        unsafe fibres[thread].priority = lowest
+        comparedThreads = 0
     }
 
     /// The thread that ran last if it can go on, else the first that can.
@@ -56,6 +60,15 @@ extension Scheduler {
 
     private func searched(_ enabled: UInt8) -> Int {
         let position = depth
+        if position < settled {
+            // Going where an earlier run went.
+            let node = unsafe nodes + position
+            if unsafe node.pointee.values == 0 && node.pointee.enabled == enabled {
+                depth = position &+ 1
+                lastNode = position
+                return unsafe Int(node.pointee.chosen)
+            }
+        }
         if position < nodeCount {
             guard unsafe nodes[position].values == 0 && nodes[position].enabled == enabled else {
                 fail(.nondeterminism)
@@ -245,15 +258,19 @@ extension Scheduler {
     func drawPriorities() {
         guard case .random(let depth, _) = options.strategy else { return }
         for thread in 0..<threadCount { unsafe fibres[thread].priority = Int64(draw() &>> 2) }
-        changes = (1..<max(1, depth)).map { _ in Int(draw() % UInt64(max(1, expectedSteps))) }
+        changes.removeAll(keepingCapacity: true)
+        for _ in 1..<max(1, depth) { changes.append(Int(draw() % UInt64(max(1, expectedSteps)))) }
+        nextChange = changes.min() ?? Int.max
+        comparedThreads = 0
         lowest = 0
     }
 
     private func drawn(_ enabled: UInt8) -> Int {
-        if previous >= 0 && changes.contains(steps) {
-            lowest -= 1
-            unsafe fibres[previous].priority = lowest
+        if steps == nextChange {
+            if previous >= 0 { lower(previous) }
+            nextChange = changes.lazy.filter { $0 > self.steps }.min() ?? Int.max
         }
+        if enabled == comparedThreads { return foremost }
         var best = -1
         var left = enabled
         while left != 0 {
@@ -261,6 +278,8 @@ extension Scheduler {
             left &= left &- 1
             if best < 0 || (unsafe fibres[thread].priority > fibres[best].priority) { best = thread }
         }
+        comparedThreads = enabled
+        foremost = best
         return best
     }
 
@@ -282,7 +301,6 @@ extension Scheduler {
         var report = Report()
         let start = Scheduler.now()
         while true {
-            unsafe log[0] = 0
             runOnce(scenario)
             if isPruned { report.pruned += 1 } else { report.schedules += 1 }
             report.steps += steps
@@ -318,7 +336,6 @@ extension Scheduler {
         mode = .replay
         given = schedule
         isTracing = true
-        unsafe log[0] = 0
         runOnce(scenario)
         isTracing = false
         report.schedules = 1

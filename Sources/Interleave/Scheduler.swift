@@ -20,6 +20,19 @@ struct Node {
     var stretch: Int32 = 0
 }
 
+/// What the search knows of one cell, as a row of numbers that fills two cache lines.
+enum Row {
+    static let length = 32
+    /// The threads that wait for another value, one bit each; the node of the last write, and its thread.
+    static let waiters = 0
+    static let lastWrite = 1
+    static let lastWriter = 2
+    /// Per thread: the node of its last read since the last write; the clocks of writes and of all accesses.
+    static let reads = 8
+    static let written = 16
+    static let accessed = 24
+}
+
 // SAFETY: its pointers are a context and a stack of the scheduler.
 @safe
 struct Fibre {
@@ -66,7 +79,10 @@ final class Scheduler {
     var threadCount = 0
     var current = -1
     var phase = Phase.aside
-    var run: Run?
+    private(set) var run: Run?
+    /// What the runs share, in the order in which they ask for it.
+    var kept: [AnyObject] = []
+    var keptCount = 0
 
     // Sets of threads.
     var ready: UInt8 = 0
@@ -76,18 +92,15 @@ final class Scheduler {
     /// Threads that let the others go first.
     var yielding: UInt8 = 0
 
-    // Cells, found by their address through a table of twice their number.
+    // Cells, found by their address through a table of at least twice their number, which stays small and so in the
+    // nearest cache.
     var cellCount = 0
-    let keys: UnsafeMutablePointer<UInt>
-    let entries: UnsafeMutablePointer<Int32>
-    let keyOfCell: UnsafeMutablePointer<Int32>
-    let waiters: UnsafeMutablePointer<UInt8>
-    let lastWrite: UnsafeMutablePointer<Int32>
-    let lastWriter: UnsafeMutablePointer<Int32>
-    /// Per cell and thread: the node of its last read since the last write; the clocks of writes and of all accesses.
-    let lastReads: UnsafeMutablePointer<Int32>
-    let writeClocks: UnsafeMutablePointer<Int32>
-    let accessClocks: UnsafeMutablePointer<Int32>
+    private var places = 256
+    private var keys: UnsafeMutablePointer<UInt>
+    private var entries: UnsafeMutablePointer<Int32>
+    private let placeOfCell: UnsafeMutablePointer<Int32>
+    /// Per cell: see `Row`.
+    let rows: UnsafeMutablePointer<Int32>
     /// Per thread and thread: the last node of the one that the other knows of.
     let clocks: UnsafeMutablePointer<Int32>
     /// Of the search for steps that could have come earlier: what is before the step, and each thread's first.
@@ -96,7 +109,7 @@ final class Scheduler {
     let words: UnsafeMutablePointer<UInt64>
     var wordCount = 0
     var names: [UInt: String] = [:]
-    var views: Views?
+    let views: Views?
 
     // The search.
     var mode = Mode.search
@@ -105,6 +118,8 @@ final class Scheduler {
     var nodeClocks: UnsafeMutablePointer<Int32>
     var nodeCapacity = 4096
     var nodeCount = 0
+    /// Nodes below this one repeat an earlier run: what is to be known of them is known.
+    var settled = 0
     var depth = 0
     var lastNode = -1
     var previous = -1
@@ -124,6 +139,10 @@ final class Scheduler {
     // Random schedules.
     var random: UInt64 = 0
     var changes: [Int] = []
+    var nextChange = 0
+    /// For these threads the pick is known, until priorities change.
+    var comparedThreads: UInt8 = 0
+    var foremost = -1
     var lowest: Int64 = 0
     var expectedSteps = 64
 
@@ -142,17 +161,13 @@ final class Scheduler {
         let (threads, cells) = (Scheduler.maxThreads, Scheduler.maxCells)
         unsafe fibres = .allocate(capacity: threads + 1)
         unsafe (fibres + threads).initialize(to: Fibre())
-        unsafe keys = .allocate(capacity: 2 * cells)
-        unsafe keys.initialize(repeating: 0, count: 2 * cells)
-        unsafe entries = .allocate(capacity: 2 * cells)
-        unsafe entries.initialize(repeating: -1, count: 2 * cells)
-        unsafe keyOfCell = .allocate(capacity: cells)
-        unsafe waiters = .allocate(capacity: cells)
-        unsafe lastWrite = .allocate(capacity: cells)
-        unsafe lastWriter = .allocate(capacity: cells)
-        unsafe lastReads = .allocate(capacity: cells * threads)
-        unsafe writeClocks = .allocate(capacity: cells * threads)
-        unsafe accessClocks = .allocate(capacity: cells * threads)
+        unsafe keys = .allocate(capacity: places)
+        unsafe keys.initialize(repeating: 0, count: places)
+        unsafe entries = .allocate(capacity: places)
+        unsafe placeOfCell = .allocate(capacity: cells)
+        // SAFETY: a row begins at the beginning of a cache line; the memory holds numbers only.
+        unsafe rows = UnsafeMutableRawPointer.allocate(byteCount: cells * Row.length * 4, alignment: 64)
+            .bindMemory(to: Int32.self, capacity: cells * Row.length)
         unsafe clocks = .allocate(capacity: threads * threads)
         unsafe scratch = .allocate(capacity: threads)
         unsafe scratch.initialize(repeating: -1, count: threads)
@@ -162,27 +177,26 @@ final class Scheduler {
         unsafe nodeClocks.initialize(repeating: -1, count: nodeCapacity * threads)
         unsafe nodes = .allocate(capacity: nodeCapacity)
         unsafe log = .allocate(capacity: options.maxSteps + 2)
-        if weak { views = Views(history: max(1, min(options.history, 200))) }
+        views = weak ? Views(history: max(1, min(options.history, 200))) : nil
         unsafe il_catch_traps { explorer, signal in
             // SAFETY: what `il_current` returns is the scheduler of this thread, which `explore` keeps alive.
             unsafe Unmanaged<Scheduler>.fromOpaque(explorer).takeUnretainedValue().trapped(signal)
         }
         unsafe il_set_current(Unmanaged.passUnretained(self).toOpaque())
+        run = Run(self)
     }
 
     func dispose() {
+        // What is kept may have cells of the run.
+        kept = []
+        run = nil
         il_set_current(nil)
         for thread in 0..<stacks { unsafe il_stack_unmap(fibres[thread].stack!, Scheduler.stackBytes) }
         unsafe fibres.deallocate()
         unsafe keys.deallocate()
         unsafe entries.deallocate()
-        unsafe keyOfCell.deallocate()
-        unsafe waiters.deallocate()
-        unsafe lastWrite.deallocate()
-        unsafe lastWriter.deallocate()
-        unsafe lastReads.deallocate()
-        unsafe writeClocks.deallocate()
-        unsafe accessClocks.deallocate()
+        unsafe placeOfCell.deallocate()
+        unsafe UnsafeMutableRawPointer(rows).deallocate()
         unsafe clocks.deallocate()
         unsafe scratch.deallocate()
         unsafe firsts.deallocate()
@@ -190,7 +204,6 @@ final class Scheduler {
         unsafe words.deallocate()
         unsafe nodes.deallocate()
         unsafe log.deallocate()
-        run = nil
     }
 
     /// The scheduler of this thread of the operating system.
@@ -204,9 +217,8 @@ final class Scheduler {
 
     /// Sets a run up and runs it to its end, or to its failure.
     func runOnce(_ scenario: (Run) -> Void) {
+        guard let run else { return }
         reset()
-        let run = Run(self)
-        self.run = run
         scenario(run)
         threadCount = run.bodies.count
         prepareFibres()
@@ -227,7 +239,9 @@ final class Scheduler {
             if isDraining || parked == 0 { for check in run.endChecks { check() } }
         }
         phase = .aside
-        self.run = nil
+        // A failed run has left it in the middle of something. It goes before what the run still holds.
+        if failure != nil { kept = [] }
+        run.clear()
     }
 
     /// Lets the fibres run until all have ended or one has failed.
@@ -259,10 +273,11 @@ final class Scheduler {
 
     private func reset() {
         for cell in 0..<cellCount {
-            unsafe keys[Int(keyOfCell[cell])] = 0
-            unsafe entries[Int(keyOfCell[cell])] = -1
+            unsafe keys[Int(placeOfCell[cell])] = 0
         }
         cellCount = 0
+        keptCount = 0
+        settled = mode == .search ? nodeCount - 1 : 0
         wordCount = 0
         views?.reset()
         unsafe clocks.initialize(repeating: -1, count: Scheduler.maxThreads * Scheduler.maxThreads)
@@ -344,52 +359,70 @@ final class Scheduler {
 
     // MARK: Cells
 
-    func newCell(_ value: UInt64, _ name: String) -> Cell {
+    func newCell(_ value: UInt64) -> Cell {
         precondition(wordCount < Scheduler.maxCells, "too many cells")
         let word = unsafe words + wordCount
         unsafe word.initialize(to: value)
         wordCount += 1
-        if !name.isEmpty { unsafe self.name(UnsafeMutableRawPointer(word), name) }
         return unsafe Cell(at: UnsafeMutableRawPointer(word))
     }
 
-    func name(_ address: UnsafeMutableRawPointer, _ name: String) {
-        if isTracing { names[UInt(bitPattern: address)] = name }
+    func name(_ address: UnsafeMutableRawPointer, _ name: String) { names[UInt(bitPattern: address)] = name }
+
+    /// Where a key belongs in the table.
+    @inline(__always)
+    private func place(of key: UInt) -> Int {
+        Int(truncatingIfNeeded: (key &>> 2) &* 0x9E37_79B9_7F4A_7C15 &>> 40) & (places &- 1)
     }
 
     /// The number of the cell at an address; a new one gets the next number.
     @inline(__always)
     func cell(at address: UnsafeMutableRawPointer, wide: Bool) -> Int {
         let key = UInt(bitPattern: address)
-        let mask = 2 * Scheduler.maxCells - 1
-        var place = Int(truncatingIfNeeded: (key &>> 2) &* 0x9E37_79B9_7F4A_7C15 &>> 40) & mask
+        var place = place(of: key)
         while true {
             let found = unsafe keys[place]
             if found == key { return unsafe Int(entries[place]) }
-            if found == 0 { return register(key, place, unsafe value(address, wide)) }
-            place = (place &+ 1) & mask
+            if found == 0 { return register(key, unsafe value(address, wide)) }
+            place = (place &+ 1) & (places &- 1)
         }
     }
 
-    private func register(_ key: UInt, _ place: Int, _ value: UInt64) -> Int {
+    @inline(never)
+    private func register(_ key: UInt, _ value: UInt64) -> Int {
         let cell = cellCount
         guard cell < Scheduler.maxCells else {
             fail(.limit("more than \(Scheduler.maxCells) cells"))
             fatalError("more than \(Scheduler.maxCells) cells")
         }
+        if 2 * cell >= places { growTable() }
         cellCount += 1
+        enter(key, cell)
+        let row = unsafe rows + cell * Row.length
+        unsafe row.update(repeating: -1, count: Row.length)
+        unsafe row[Row.waiters] = 0
+        views?.register(cell, value, threadCount)
+        return cell
+    }
+
+    /// Puts a key that is not in the table at the first free place.
+    private func enter(_ key: UInt, _ cell: Int) {
+        var place = place(of: key)
+        while unsafe keys[place] != 0 { place = (place &+ 1) & (places &- 1) }
         unsafe keys[place] = key
         unsafe entries[place] = Int32(cell)
-        unsafe keyOfCell[cell] = Int32(place)
-        unsafe waiters[cell] = 0
-        unsafe lastWrite[cell] = -1
-        unsafe lastWriter[cell] = -1
-        let threads = Scheduler.maxThreads
-        unsafe (lastReads + cell * threads).initialize(repeating: -1, count: threads)
-        unsafe (writeClocks + cell * threads).initialize(repeating: -1, count: threads)
-        unsafe (accessClocks + cell * threads).initialize(repeating: -1, count: threads)
-        views?.register(cell, value)
-        return cell
+        unsafe placeOfCell[cell] = Int32(place)
+    }
+
+    private func growTable() {
+        let known = (0..<cellCount).map { unsafe keys[Int(placeOfCell[$0])] }
+        unsafe keys.deallocate()
+        unsafe entries.deallocate()
+        places *= 2
+        unsafe keys = .allocate(capacity: places)
+        unsafe keys.initialize(repeating: 0, count: places)
+        unsafe entries = .allocate(capacity: places)
+        for (cell, key) in known.enumerated() { enter(key, cell) }
     }
 
     @inline(__always)

@@ -39,7 +39,7 @@ import Testing
     /// An adder that meets a link locked by a remover waits, and does not take it for linked.
     @Test func a2LockedIsNotPresent() {
         holds([.exhaustive], schedules: 100_000) { run in
-            let list = Lists(run, entries: 1)
+            let list = Lists.make(run, entries: 1)
             list.list.add(0)
             var removed = 0
             var added = 0
@@ -75,7 +75,7 @@ import Testing
     /// Two lists' worth of adding and removing at both ends: whoever waits for a link looks at it again.
     @Test func a3WaitsEnd() {
         holds([.bounded(preemptions: 3), .random(depth: 5, seed: 3)], schedules: 8000) { run in
-            let list = Lists(run, entries: 3)
+            let list = Lists.make(run, entries: 3)
             list.list.add(0)
             for thread in 0..<2 {
                 run.thread {
@@ -96,7 +96,7 @@ import Testing
     /// Neighbours leave the list at the same time, and the last entry moves while another is added behind it.
     @Test func a3NeighboursLeaveTogether() {
         holds([.bounded(preemptions: 3), .random(depth: 5, seed: 4)], schedules: 8000) { run in
-            let list = Lists(run, entries: 4)
+            let list = Lists.make(run, entries: 4)
             for fd in 0..<3 as Range<Int32> { list.list.add(fd) }
             run.thread { list.list.remove(1) }
             run.thread { list.list.remove(2) }
@@ -114,7 +114,7 @@ import Testing
     /// The tail that an adder stands behind moves to another list meanwhile.
     @Test func a3TailMovesToAnotherList() {
         holds([.bounded(preemptions: 3), .random(depth: 5, seed: 5)], schedules: 8000) { run in
-            let list = Lists(run, entries: 3)
+            let list = Lists.make(run, entries: 3)
             list.list.add(0)
             run.thread { list.list.add(1) }
             run.thread {
@@ -274,18 +274,33 @@ import Testing
 final class Lists {
     private let memory: FDMemory
     private let block = CellBlock(lines: 2)
-    let list: FDList
+    private(set) var list: FDList
     /// Through the same links: an entry is in one of the two.
-    let other: FDList
+    private(set) var other: FDList
 
-    init(_ run: Run, entries: Int) {
+    private init(entries: Int) {
         guard let memory = FDMemory(capacity: entries) else { fatalError("no memory") }
         self.memory = memory
         list = FDList(memory, .update, head: block, line: 0)
         other = FDList(memory, .update, head: block, line: 1)
+    }
+
+    /// The same memory for every run, with empty lists.
+    static func make(_ run: Run, entries: Int) -> Lists {
+        let lists = run.kept { Lists(entries: entries) }
+        lists.start(run)
+        return lists
+    }
+
+    // SAFETY: the words are numbers, and no thread runs.
+    private func start(_ run: Run) {
+        unsafe memory.base.initializeMemory(as: UInt8.self, repeating: 0, count: memory.capacity * FDSlot.sizeBytes)
+        unsafe block.words.update(repeating: 0)
+        list = FDList(memory, .update, head: block, line: 0)
+        other = FDList(memory, .update, head: block, line: 1)
         run.name(block.link(line: 0, 0).model, "first")
         run.name(block.link(line: 0, 1).model, "last")
-        for fd in 0..<Int32(entries) {
+        for fd in 0..<Int32(memory.capacity) {
             run.name(memory.link(fd, 96).model, "next of \(fd)")
             run.name(memory.link(fd, 100).model, "previous of \(fd)")
         }

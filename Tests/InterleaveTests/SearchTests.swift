@@ -120,6 +120,37 @@ import Testing
         #expect(report.failure?.kind == .nondeterminism, "\(report)")
     }
 
+    /// What is kept is made in the first run, and again after a failure, which may have left it in the middle of
+    /// something.
+    @Test func keptThingsAreMadeOnce() {
+        final class Counter {
+            var value = 0
+        }
+        func made(expecting sum: Int) -> Int {
+            var made = 0
+            let report = Search(.exhaustive).explore { run in
+                let counter = run.kept {
+                    made += 1
+                    return Counter()
+                }
+                counter.value = 0
+                let x = run.cell()
+                for thread in 1...2 {
+                    run.thread {
+                        x.fetchAdd(1, .sequential)
+                        counter.value += thread
+                    }
+                }
+                run.atEnd { verify(counter.value == sum, "the sum") }
+            }
+            #expect(report.schedules == (sum == 3 ? 2 : 1), "\(report)")
+            #expect(report.failure?.trace.isEmpty != true, "the failure shows again with another one")
+            return made
+        }
+        #expect(made(expecting: 3) == 1)
+        #expect(made(expecting: 4) == 2)
+    }
+
     // SAFETY: the word lives as long as the cell.
     @Test func cellsOutsideOfAnExplorationArePlainWords() {
         let word = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)

@@ -135,6 +135,12 @@
             unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: lines * CellBlock.lineBytes)
         }
 
+        /// All of its words, for a rig that puts them back into their first state.
+        var words: UnsafeMutableBufferPointer<UInt64> {
+            unsafe UnsafeMutableRawBufferPointer(start: memory, count: lines * CellBlock.lineBytes)
+                .assumingMemoryBound(to: UInt64.self)
+        }
+
         func cell(line: Int, _ index: Int = 0) -> AtomicCell {
             precondition(line >= 0 && line < lines && index >= 0 && index < 16)
             return unsafe AtomicCell(at: memory + line * CellBlock.lineBytes + index * 8)

@@ -38,7 +38,7 @@ public final class FDTable: @unchecked Sendable {
     /// Pollers keep open what they watch, and only their own threads let go.
     let keepsFiles: Bool
 
-    private let block: CellBlock
+    let block: CellBlock
     /// Shared descriptors with updates that not every thread has taken.
     let updateList: FDList
     /// Shared descriptors that are ready and active.

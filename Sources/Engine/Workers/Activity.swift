@@ -61,7 +61,7 @@ public final class Activity: Sendable {
         }
     }
 
-    private let block: CellBlock
+    let block: CellBlock
     /// The first of the cells, which lie in the order of the counters.
     private let first: AtomicCell
 

@@ -38,7 +38,7 @@ public final class WorkerGroup: @unchecked Sendable {
     public private(set) var workers: [Worker] = []
 
     private let stopping: AtomicCell
-    private let block = CellBlock(lines: 1)
+    let block = CellBlock(lines: 1)
     private var threads: [KernelThread] = []
 
     /// Chooses a poller, maps the table and opens what every thread needs. Throws EINVAL for a bad number of threads,

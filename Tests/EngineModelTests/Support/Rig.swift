@@ -7,15 +7,19 @@ import Testing
 @testable import EngineModel
 
 /// A group of workers of the real engine on a model kernel, and what has to hold of it at rest.
+///
+/// Building a group takes longer than running a schedule: one is built for an exploration, and put back into its first
+/// state for each run (`Group.start`).
 final class Rig {
     let kernel: ModelKernel
     let group: WorkerGroup
+    /// The numbers of the workers' epoll instances.
+    private let pollers: [Int32]
     private unowned let run: Run
     /// Everybody sleeps or has ended, and it has been checked.
     private(set) var isAtRest = false
-    /// Calls of close before the scenario began.
-    private let closedAtStart: Int
-    var closes: Int { kernel.closed - closedAtStart }
+    /// Calls of close in this run.
+    var closes: Int { kernel.closed }
     /// Descriptors that scenarios opened.
     private var numbers: [Int32] = []
 
@@ -23,18 +27,11 @@ final class Rig {
 
     init(_ run: Run, threads: Int, _ poller: PollerChoice = .epoll) {
         self.run = run
-        kernel = ModelKernel(run)
-        var options = WorkerGroup.Options()
-        options.threads = threads
-        options.maxPollEvents = 8
-        options.pollers = poller
-        options.maxDescriptors = 64
-        do {
-            group = try WorkerGroup(options, kernel: kernel)
-        } catch {
-            fatalError("no group: \(error)")
-        }
-        closedAtStart = kernel.closed
+        let kept = run.kept { Group(run, threads: threads, poller) }
+        kept.start()
+        kernel = kept.kernel
+        group = kept.group
+        pollers = kept.pollers
         run.name(table.posts.model, "posts")
         run.name(table.readyThreads.model, "ready threads")
         run.name(table.live.model, "live")
@@ -136,9 +133,10 @@ final class Rig {
     /// One set for the process: who has taken every update sleeps with the set as it is.
     private func checkSet(_ fd: Int32, _ state: FDState, _ owners: UInt64) {
         for worker in group.workers where worker.postsSeen == table.posts.load(.sequential) {
-            guard let set = kernel.slept[worker.waker.fd] else { continue }
-            let wants = owners & worker.bit != 0 && state.active.contains(.read)
-            verify(set.contains(fd) == wants, "thread \(worker.index) sleeps with another set than there is")
+            let set = kernel.slept(worker.waker.fd)
+            if set == 0 { continue }
+            let (wants, has) = (owners & worker.bit != 0 && state.active.contains(.read), set >> UInt64(fd) & 1 != 0)
+            verify(has == wants, "thread \(worker.index) sleeps with another set than there is")
         }
     }
 
@@ -147,21 +145,98 @@ final class Rig {
     }
 
     /// Pollers are opened one after the other, before anything else.
-    func pollerNumber(_ thread: Int) -> Int32 { kernel.instances.keys.sorted()[thread] }
+    func pollerNumber(_ thread: Int) -> Int32 { pollers[thread] }
 
     /// The lists, entry by entry: no circle, no entry twice, none that is locked or forgotten.
     private func checkLists() {
-        for list in [table.updateList, table.readyList] {
-            var seen: Set<Int32> = []
-            var cursor = list.head()
-            while let fd = cursor {
-                verify(seen.insert(fd).inserted, "\(fd) is linked twice")
-                if seen.count > 64 { return }
-                cursor = list.successor(of: fd)
-            }
-            for fd in numbers { verify(list.holds(fd) == seen.contains(fd), "\(fd) is linked and cannot be reached") }
-            list.checkInvariants()
+        check(table.updateList)
+        check(table.readyList)
+    }
+
+    private func check(_ list: FDList) {
+        var seen: UInt64 = 0
+        var cursor = list.head()
+        while let fd = cursor {
+            let bit: UInt64 = 1 << UInt64(fd)
+            verify(seen & bit == 0, "\(fd) is linked twice")
+            seen |= bit
+            cursor = list.successor(of: fd)
         }
+        for fd in numbers {
+            verify(list.holds(fd) == (seen >> UInt64(fd) & 1 != 0), "\(fd) is linked and cannot be reached")
+        }
+        list.checkInvariants()
+    }
+}
+
+/// What the runs of one exploration share.
+// SAFETY: the copies are as long as the memory that they are copies of, which the group owns.
+private final class Group {
+    let kernel: ModelKernel
+    let group: WorkerGroup
+    let pollers: [Int32]
+    /// The words of the table's lists and threads, as they were at the beginning.
+    private var words: [UInt64]
+    /// What poll and select share.
+    private let set: PollSet?
+
+    init(_ run: Run, threads: Int, _ poller: PollerChoice) {
+        kernel = ModelKernel(run)
+        var options = WorkerGroup.Options()
+        options.threads = threads
+        options.maxPollEvents = 8
+        options.pollers = poller
+        options.maxDescriptors = ModelKernel.maxFiles
+        do {
+            group = try WorkerGroup(options, kernel: kernel)
+        } catch {
+            fatalError("no group: \(error)")
+        }
+        kernel.mark()
+        pollers = kernel.pollers
+        set = (group.table.pollers.first as? SetPoller)?.set
+        words = unsafe Array(group.table.block.words)
+    }
+
+    /// Everything as it was at the beginning. No thread runs.
+    func start() {
+        kernel.start()
+        let table = group.table
+        for fd in 0..<Int32(table.highestUsed) {
+            let slot = table.memory[fd]
+            FDTable.releaseHandler(slot.handler.load(.relaxed))
+            unsafe slot.base.initializeMemory(as: UInt8.self, repeating: 0, count: FDSlot.halfBytes)
+            unsafe slot.shared.initializeMemory(as: UInt8.self, repeating: 0, count: FDSlot.halfBytes)
+        }
+        _ = unsafe table.block.words.update(fromContentsOf: words)
+        unsafe group.block.words.update(repeating: 0)
+        for worker in group.workers { worker.beAsNew() }
+        set?.beAsNew()
+    }
+}
+
+extension Worker {
+    /// What it was before its first turn.
+    // SAFETY: the words are numbers, and no thread counts.
+    fileprivate func beAsNew() {
+        mailbox.clear()
+        queue.clear()
+        if wheel.count > 0 { wheel.clear() }
+        releaseFarewells()
+        updates.removeFirst(updates.count)
+        (serving, localReadyCount, postsSeen, turnNumber) = (-1, 0, 0, 0)
+        unsafe activity.block.words.update(repeating: 0)
+    }
+}
+
+extension PollSet {
+    // SAFETY: the words are numbers, and no thread changes the set.
+    fileprivate func beAsNew() {
+        for word in 0..<ModelKernel.maxFiles / 64 {
+            cells(word).read.store(0, .relaxed)
+            cells(word).write.store(0, .relaxed)
+        }
+        unsafe block.words.update(repeating: 0)
     }
 }
 
@@ -198,6 +273,17 @@ class Reader: FDHandler {
         verify(threads & worker.bit != 0, "the handler runs on thread \(worker.index), outside of its mask")
         verify(rig.kernel.file(fd)?.identity == identity, "the handler runs for a descriptor that is closed")
     }
+}
+
+/// A message that does what it is told on the thread that it reaches.
+final class Note: Message {
+    let body: (Worker) -> Void
+
+    init(_ body: @escaping (Worker) -> Void) {
+        self.body = body
+    }
+
+    override func deliver(on worker: Worker) { body(worker) }
 }
 
 /// How much is explored: `MODEL_BUDGET` multiplies the number of schedules (`make model` sets it).
