@@ -40,7 +40,7 @@ public final class Run {
 
     /// Something that takes long to build: made in the first run of an exploration, and given to every later one. The
     /// caller puts it back into its first state, with the cells in its own memory; `cell` makes new ones each time.
-    /// `Kept` is the class itself, not one that it derives from.
+    /// `Kept` is the class itself, not one that it derives from. After a failure it is made anew.
     public func kept<Kept: AnyObject>(_ make: () -> Kept) -> Kept {
         defer { scheduler.keptCount += 1 }
         if scheduler.keptCount < scheduler.kept.count {

@@ -121,6 +121,79 @@ import Testing
         }
     }
 
+    /// Pauses, goes on and closes as the proxy's listener does: its state and what the pollers are to watch change
+    /// together, with its gate held.
+    private final class Gated: Reader {
+        static let (closed, listening, limited): (UInt64, UInt64, UInt64) = (0, 1, 2)
+        let gate = KernelGate()
+        let state: Cell
+
+        init(_ rig: Rig, _ fd: Int32, _ state: Cell) {
+            self.state = state
+            super.init(rig, fd)
+        }
+
+        func pause(_ fd: Int32, on worker: Worker) {
+            gate.hold(worker.kernel) {
+                if state.compareExchange(Gated.listening, Gated.limited, .sequential) { worker.stop(fd, .read) }
+            }
+        }
+
+        func goOn(_ fd: Int32, on worker: Worker) {
+            gate.hold(worker.kernel) {
+                if state.compareExchange(Gated.limited, Gated.listening, .sequential) { worker.want(fd, .read) }
+            }
+        }
+
+        func close(_ fd: Int32, on worker: Worker) {
+            gate.hold(worker.kernel) {
+                if state.exchange(Gated.closed, .sequential) != Gated.closed { worker.remove(fd) }
+            }
+        }
+    }
+
+    /// A listener that says that it listens does: a pause that is under way does not undo what resumes it.
+    @Test func e3PauseAndResumeAreOneAfterTheOther() {
+        holds([.bounded(preemptions: 2), .random(depth: 5, seed: 3)], schedules: 3000) { run in
+            let rig = Rig(run, threads: 3)
+            let fd = rig.socket(readable: 1)
+            let listener = Gated(rig, fd, run.cell(Gated.listening, "listener"))
+            rig.worker(0).insert(fd, listener, kind: .listener, threads: ThreadSet.single(2))
+            rig.worker(0).want(fd, .read)
+            rig.does(0) { listener.pause(fd, on: $0) }
+            rig.does(1) { listener.goOn(fd, on: $0) }
+            rig.loops(2)
+            run.atRest {
+                let listens = listener.state.peek == Gated.listening
+                verify(rig.worker(2).isActive(fd, .read) == listens, "it says one thing and does another")
+            }
+        }
+    }
+
+    /// A pause that is under way does not reach the listener that gets the number next.
+    @Test func e3PauseAndCloseAreOneAfterTheOther() {
+        holds([.bounded(preemptions: 2), .random(depth: 5, seed: 6)], schedules: 3000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket()
+            let listener = Gated(rig, fd, run.cell(Gated.listening, "listener"))
+            rig.worker(0).insert(fd, listener, kind: .listener, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            var isOpenAgain = false
+            rig.does(0) { listener.pause(fd, on: $0) }
+            rig.loops(1) { worker in
+                listener.close(fd, on: worker)
+                guard rig.kernel.file(fd) == nil else { return }
+                let again = rig.socket(readable: 1)
+                worker.insert(again, Reader(rig, again), kind: .listener, threads: .all(2))
+                worker.want(again, .read)
+                isOpenAgain = true
+            }
+            run.atRest {
+                verify(!isOpenAgain || rig.worker(1).isActive(fd, .read), "the next listener was paused")
+            }
+        }
+    }
+
     /// A listener is closed while another thread accepts, and a third pauses and resumes it.
     @Test func e4ClosedWhileAccepting() {
         holds([.bounded(preemptions: 2), .random(depth: 5, seed: 4)], schedules: 4000) { run in

@@ -65,6 +65,35 @@ import Testing
         }
     }
 
+    /// Whether a thread is inside of the slot already is asked once, when a verb begins: one that the handler calls
+    /// does not leave in the handler's place.
+    @Test func c1VerbsInTheHandlerStayInside() {
+        final class Pauser: Reader {
+            override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+                calls += 1
+                worker.stop(fd, .read)
+                check(fd, worker)
+                worker.want(fd, .read)
+                check(fd, worker)
+                _ = rig.kernel.take(fd)
+                worker.cannot(fd, .read)
+                check(fd, worker)
+            }
+        }
+        holds { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 1)
+            // Kept to the end: it is to say that it runs for a closed descriptor.
+            let pauser = Pauser(rig, fd)
+            rig.worker(0).insert(fd, pauser, kind: .shared, threads: .all(2))
+            rig.worker(0).want(fd, .read)
+            rig.loops(0)
+            rig.does(1) { $0.remove(fd) }
+            run.atRest { verify(rig.kernel.file(fd) == nil && rig.closes == 1, "closed once") }
+            run.atEnd { withExtendedLifetime(pauser) {} }
+        }
+    }
+
     /// Several close, several leave: one closes.
     @Test func c6ClosedExactlyOnce() {
         holds([.bounded(preemptions: 3), .random(depth: 4, seed: 6)], schedules: 4000) { run in
@@ -126,6 +155,57 @@ import Testing
                 verify(winners.isEmpty ? holder == 0 : holder == winners[0], "the winner owns it")
                 verify(readers.reduce(0) { $0 + $1.taken } == 1, "read exactly once")
                 verify(readers[holder].taken == 1, "by the winner")
+            }
+        }
+    }
+
+    /// What is linked in the ready list of its thread is not offered: the taker would unlink it through its own.
+    @Test func a7LinkedDescriptorIsNotOffered() {
+        final class Offerer: LoopTask {
+            let fd: Int32
+            let note: (FDOffer) -> Note
+
+            init(_ fd: Int32, _ note: @escaping (FDOffer) -> Note) {
+                self.fd = fd
+                self.note = note
+            }
+
+            override func run(on worker: Worker, _ reason: WakeReason) {
+                guard let offer = worker.offer(fd) else { return worker.wake(self) }
+                worker.post(note(offer), to: 1)
+            }
+        }
+        final class Leaver: Reader {
+            override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
+                super.ready(fd, events, on: worker)
+                worker.remove(fd)
+            }
+        }
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 7)], schedules: 3000) { run in
+            let rig = Rig(run, threads: 2)
+            let fd = rig.socket(readable: 1)
+            let (old, new) = (Reader(rig, fd, threads: 1), Leaver(rig, fd, threads: 2))
+            rig.worker(0).insert(fd, old, kind: .stream)
+            // Kept to the end, for their addresses.
+            var notes: [Note] = []
+            rig.loops(0) { worker in
+                worker.want(fd, .read)
+                worker.may(fd, .read)
+                worker.stop(fd, .read)
+                worker.wake(
+                    Offerer(fd) { offer in
+                        notes.append(Note { verify($0.take(offer, new), "offered, and nobody else takes it") })
+                        return notes[0]
+                    })
+            }
+            rig.loops(1)
+            run.atRest {
+                verify(notes.count == 1 && new.taken == 1 && rig.closes == 1, "taken, read and closed")
+                for index in 0..<2 {
+                    rig.table.localReady[index].checkInvariants()
+                    let isEmpty = rig.table.localReady[index].isEmpty && rig.worker(index).localReadyCount == 0
+                    verify(isEmpty, "thread \(index) has an entry that is nobody's")
+                }
             }
         }
     }

@@ -6,16 +6,6 @@ import Testing
 
 /// Class D: no task, message or update is slept through.
 @Suite struct WakeTests {
-    final class Note: Message {
-        let body: (Worker) -> Void
-
-        init(_ body: @escaping (Worker) -> Void) {
-            self.body = body
-        }
-
-        override func deliver(on worker: Worker) { body(worker) }
-    }
-
     final class Again: LoopTask {
         var runs = 0
 
@@ -105,6 +95,18 @@ import Testing
     @Test func d9EnabledByAStrangerInWeakMemory() {
         holds([.bounded(preemptions: 1), .random(depth: 4, seed: 17)], schedules: 4000, weakMemory: true) {
             enabling($0, mask: ThreadSet.single(1), threads: 2)
+        }
+    }
+
+    /// "Asleep" and "notified" are one word: a ring that came while the thread was awake is not taken for the next one.
+    @Test func d5EarlierRingIsNotTakenForTheNext() {
+        holds([.bounded(preemptions: 2), .random(depth: 4, seed: 5)], schedules: 4000) { run in
+            let rig = Rig(run, threads: 1)
+            var delivered = 0
+            let notes = (0..<2).map { _ in Note { _ in delivered += 1 } }
+            rig.loops(0)
+            for note in notes { run.thread { rig.group.post(note, to: 0) } }
+            run.atRest { verify(delivered == 2 && notes.count == 2, "a message was slept through") }
         }
     }
 
