@@ -20,7 +20,7 @@ extension ProxyRuntime {
         }
         for backend in backends {
             note("streams of backend \(backend.name)", backend.current)
-            note("streams in the queue of backend \(backend.name)", backend.queue.count)
+            note("streams in the queues of backend \(backend.name)", backend.waitingCount)
             for server in backend.servers {
                 note("streams of server \(backend.name)/\(server.name)", server.current)
             }

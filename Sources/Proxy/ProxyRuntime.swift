@@ -52,8 +52,13 @@ public final class ProxyRuntime {
     public private(set) var group: WorkerGroup!
 
     private let places = Places()
+    /// `maxconnrate`, `maxsessrate`; nil: no limit.
+    let sessionRate: SessionRate?
     private let limitedListeners = Atomic<Int>(0)
     private let isDraining = Atomic<Bool>(false)
+    private let isStopping = Atomic<Bool>(false)
+    /// When draining began.
+    private let drainStart = Atomic<UInt64>(0)
     private let reportedExhaustion = Atomic<UInt64>(0)
     /// Whether paths of unix sockets stay when listeners close: another process has taken them over.
     public var keepsSocketPaths = false
@@ -65,6 +70,8 @@ public final class ProxyRuntime {
         self.kernel = kernel
         variables = ProcessVariables(limitBytes: ProxyTuning(tree.global).variableLimits.totalBytes)
         var tuning = ProxyTuning(tree.global)
+        let rate = tree.global.sessionsPerSecond
+        sessionRate = rate > 0 ? SessionRate(perSecond: rate) : nil
         threadCount = tree.global.nbthread ?? min(max(1, kernel.processorCount()), Limits.threads)
         statistics = ProcessStatistics(workerCount: threadCount, startMicroseconds: kernel.wallClockMicroseconds())
         var builder = RuntimeBuilder(tree, options: options, kernel: kernel, threadCount: threadCount)
@@ -96,7 +103,7 @@ public final class ProxyRuntime {
                 let opened = try pending.open(with: opener, maximumConnections: maximumConnections)
                 let listener = Listener(
                     frontend: pending.frontend, settings: pending.settings, opened: opened,
-                    id: pending.frontend.listeners.count + 1, threads: pending.threads(of: threadCount), runtime: self)
+                    id: pending.id, threads: pending.threads(of: threadCount), runtime: self)
                 pending.frontend.add(listener)
                 listeners.append(listener)
             } catch {
@@ -246,8 +253,20 @@ public final class ProxyRuntime {
     /// Whether the process takes no new connections any more.
     public var draining: Bool { isDraining.load(ordering: .acquiring) }
 
-    /// Closes the listeners, lets connections finish, then ends (`SIGUSR1`). On the thread of `worker`.
+    /// Whether it was ordered to stop; with `grace` it may still take connections.
+    var stopping: Bool { isStopping.load(ordering: .acquiring) }
+
+    /// Closes the listeners, lets connections finish, then ends (`SIGUSR1`); with `grace`, after that time. On the
+    /// thread of `worker`.
     public func drain(on worker: Worker) {
+        if isStopping.exchange(true, ordering: .sequentiallyConsistent) { return }
+        let grace = tree.global.graceMilliseconds
+        if grace == 0 { return drainNow(on: worker) }
+        worker.schedule(GraceEnd(self), at: worker.now.adding(milliseconds: grace))
+    }
+
+    fileprivate func drainNow(on worker: Worker) {
+        drainStart.store(worker.now.milliseconds, ordering: .relaxed)
         if isDraining.exchange(true, ordering: .sequentiallyConsistent) { return }
         for listener in listeners where listener.isOpen {
             listener.close(on: worker)
@@ -256,6 +275,14 @@ public final class ProxyRuntime {
         logStopped(worker)
         for context in contexts { worker.post(DrainMessage(context), to: context.worker.index) }
         if places.current == 0 { group.stop() }
+    }
+
+    /// Until when a stop spreads the closing of connections; nil: they close at once, `.never`: they are not closed.
+    var closeSpreadEnd: Ticks? {
+        let window = tree.global.closeSpreadMilliseconds
+        if window == 0 { return nil }
+        if window == .max { return .never }
+        return Ticks(milliseconds: drainStart.load(ordering: .relaxed)).adding(milliseconds: window)
     }
 
     /// Ends at once; on any thread.
@@ -278,7 +305,7 @@ public final class ProxyRuntime {
                 let counters = server.counters
                 lines.append(
                     "SIGHUP: Server \(backend.name)/\(server.name) is \(state). Conn: \(server.current) act, "
-                        + "\(backend.queue.count) pend, \(counters.value(.sessions)) tot.")
+                        + "\(server.queue.count) pend, \(counters.value(.sessions)) tot.")
             }
             let active = backend.servers.filter { !$0.settings.isBackup && $0.isUp.load(ordering: .relaxed) }.count
             let backup = backend.servers.filter { $0.settings.isBackup && $0.isUp.load(ordering: .relaxed) }.count
@@ -286,10 +313,26 @@ public final class ProxyRuntime {
                 "SIGHUP: Proxy \(backend.name) has "
                     + (active + backup == 0
                         ? "no server available!" : "\(active) active servers and \(backup) backup servers available.")
-                    + " Conn: act(FE+BE): 0+\(backend.current), \(backend.queue.count) pend (0 unass), tot(FE+BE): "
-                    + "0+\(backend.counters.value(.sessions)).")
+                    + " Conn: act(FE+BE): 0+\(backend.current), \(backend.waitingCount) pend "
+                    + "(\(backend.queue.count) unass), tot(FE+BE): 0+\(backend.counters.value(.sessions)).")
         }
         return lines
+    }
+}
+
+/// The end of `grace`. The timer keeps it alive until then.
+private final class GraceEnd: LoopTask {
+    // SAFETY: the runtime outlives the workers.
+    private unowned(unsafe) let runtime: ProxyRuntime
+
+    init(_ runtime: ProxyRuntime) {
+        unsafe self.runtime = runtime
+        super.init()
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) {
+        // SAFETY: as above.
+        unsafe runtime.drainNow(on: worker)
     }
 }
 

@@ -22,6 +22,12 @@ public struct ProxyTuning: Sendable {
     public var pipeBytes = 0
     /// What variables may take (`tune.vars.*`).
     var variableLimits = VariableLimits()
+    /// Names of fields in the letters of `h1-case-adjust`.
+    public var caseAdjustments: [[UInt8]] = []
+    /// Whether GET, HEAD and DELETE of HTTP/1.0 may have content (`h1-accept-payload-with-any-method`).
+    public var acceptsPayloadWithAnyMethod = false
+    /// Whether listeners share their addresses with those of other processes (`noreuseport`: no).
+    public var reusesPorts = true
     public var clientReceiveBytes: Int?
     public var clientSendBytes: Int?
     public var serverReceiveBytes: Int?
@@ -43,11 +49,17 @@ public struct ProxyTuning: Sendable {
         variableLimits = VariableLimits(
             totalBytes: totals.min() ?? 0, sessionBytes: variables.sessionBytes,
             transactionBytes: variables.transactionBytes, messageBytes: variables.messageBytes)
+        caseAdjustments = global.caseAdjustments
+        acceptsPayloadWithAnyMethod = global.acceptsPayloadWithAnyMethod
+        reusesPorts = !global.noReusePort
         clientReceiveBytes = global.tuneRcvbufClientBytes
         clientSendBytes = global.tuneSndbufClientBytes
         serverReceiveBytes = global.tuneRcvbufServerBytes
         serverSendBytes = global.tuneSndbufServerBytes
     }
+
+    /// Whether `h1-case-adjust` says how a name is written; the name is in lower case.
+    func adjusts(_ name: StaticString) -> Bool { caseAdjustments.contains { $0.span.equalsIgnoringCase(name) } }
 
     /// The bounds on HTTP messages that follow.
     var httpLimits: HTTPLimits {

@@ -9,6 +9,11 @@ struct PendingBind {
     let spec: AddressSpec
     let port: UInt16
     let kindText: String
+    /// Number of the listener in its frontend, from 1; shards have the same.
+    let id: Int
+    /// Which of how many sockets on the same address it is.
+    var shard = 0
+    var shardCount = 1
 
     /// Who wants it, for messages.
     var subject: String { "Starting \(kindText) \(frontend.name)" }
@@ -28,6 +33,19 @@ struct PendingBind {
     }
 
     func threads(of count: Int) -> ThreadSet {
+        let all = PendingBind.threads(settings, of: count)
+        if shardCount == 1 { return all }
+        // Thread after thread to the next shard, so that shares differ by one at most.
+        var share: UInt64 = 0, place = 0
+        for index in 0..<count where all.bits >> UInt64(index) & 1 != 0 {
+            if place % shardCount == shard { share |= 1 << UInt64(index) }
+            place += 1
+        }
+        return ThreadSet(bits: share)
+    }
+
+    /// The threads that a line asks for; those that there are not do not count.
+    static func threads(_ settings: BindSettings, of count: Int) -> ThreadSet {
         let all = ThreadSet.all(count)
         guard let bits = settings.threads else { return all }
         let wanted = ThreadSet(bits: bits & all.bits)
@@ -91,7 +109,8 @@ struct RuntimeBuilder {
             }
             return maxconn
         }
-        let hard = kernel.descriptorLimit(hard: true)
+        let hard = min(
+            kernel.descriptorLimit(hard: true), tree.global.fdHardLimit.map { UInt64(clamping: $0) } ?? .max)
         if tree.global.ulimitN == nil && kernel.descriptorLimit(hard: false) < hard {
             _ = kernel.setDescriptorLimit(soft: hard, hard: hard)
         }
@@ -129,6 +148,10 @@ struct RuntimeBuilder {
     private mutating func raise(to wanted: UInt64, _ why: String) {
         let hard = kernel.descriptorLimit(hard: true)
         if kernel.setDescriptorLimit(soft: wanted, hard: max(hard, wanted)) >= 0 { return }
+        if tree.global.strictLimits {
+            errors.append("cannot raise the limit of open files to \(wanted), which '\(why)' needs")
+            return
+        }
         // Without the right to exceed it, the hard limit is what there is.
         _ = kernel.setDescriptorLimit(soft: min(wanted, hard), hard: hard)
     }
@@ -190,7 +213,31 @@ struct RuntimeBuilder {
             servers: servers,
             counters: BackendCounters(workerCount: threadCount),
             errors: ErrorResponses(section.settings.errorResponses),
-            fullconn: max(1, maximumConnections / 10), source: makeSource(section.settings.source))
+            fullconn: max(1, maximumConnections / 10), source: makeSource(section.settings.source),
+            unlisted: makeUnlisted(section))
+    }
+
+    /// What stands for the server where `dispatch` or `option transparent` say where streams go. Its connections are
+    /// never used again: another stream may mean another address.
+    private mutating func makeUnlisted(_ section: ProxySection) -> Server? {
+        let isTransparent = section.settings.options.contains(.transparent)
+        if section.settings.hasBalance || (!isTransparent && section.settings.dispatch == nil) { return nil }
+        var address = SocketAddress()
+        if let dispatch = section.settings.dispatch {
+            guard let found = NameResolver.address(dispatch, port: dispatch.fixedPort, kernel) else {
+                errors.append(
+                    place(dispatch.range) + "could not resolve address '\(dispatch.hostText)' of 'dispatch'")
+                return nil
+            }
+            address = found
+        }
+        var settings = ServerSettings()
+        settings.maxReuse = 0
+        settings.poolMaxConn = 0
+        return Server(
+            name: .noServer, settings: settings, address: address, portOffset: nil, index: -1,
+            workerCount: threadCount, counters: ServerCounters(workerCount: threadCount), source: nil,
+            isListed: false)
     }
 
     private mutating func makeServer(_ line: ServerLine, _ index: Int, in section: ProxySection) -> Server? {
@@ -211,7 +258,7 @@ struct RuntimeBuilder {
         return Server(
             name: LogName(line.name), settings: line.settings, address: address, portOffset: offset, index: index,
             workerCount: threadCount, counters: ServerCounters(workerCount: threadCount),
-            source: makeSource(line.settings.source))
+            source: makeSource(line.settings.source), backendName: LogName(section.name))
     }
 
     /// The first address that `init-addr` yields (manual, section 5.2).
@@ -268,7 +315,9 @@ struct RuntimeBuilder {
             conditions: ConditionEvaluation(acls: section.acls), defaultBackend: chosen,
             errors: ErrorResponses(settings.errorResponses),
             logger: logger(
-                settings.logTargets, format, LogFormats(custom: custom, structuredData: settings.structuredDataFormat),
+                settings.logTargets, format,
+                LogFormats(
+                    custom: custom, structuredData: settings.structuredDataFormat, error: settings.errorLogFormat),
                 settings.options, tag: settings.logTag,
                 subject: "\(section.kind.rawValue) \(section.name)"),
             counters: FrontendCounters(workerCount: threadCount))
@@ -276,6 +325,7 @@ struct RuntimeBuilder {
 
     private mutating func addBinds(_ section: ProxySection, _ frontend: Frontend) {
         let kind = section.kind == .listen ? "proxy" : "frontend"
+        var number = 0
         for line in section.binds {
             var settings = line.settings
             if let user = settings.user { settings.uid = identity(user, of: .user) }
@@ -285,9 +335,17 @@ struct RuntimeBuilder {
                     errors.append(
                         place(line.range) + "\(kind) '\(section.name)': inherited descriptor \(fd) is not open")
                 }
+                let shards =
+                    spec.isIP
+                    ? min(settings.shards, PendingBind.threads(settings, of: threadCount).bits.nonzeroBitCount) : 1
                 for port in spec.ports {
-                    pendingBinds.append(
-                        PendingBind(frontend: frontend, settings: settings, spec: spec, port: port, kindText: kind))
+                    number += 1
+                    for shard in 0..<shards {
+                        pendingBinds.append(
+                            PendingBind(
+                                frontend: frontend, settings: settings, spec: spec, port: port, kindText: kind,
+                                id: number, shard: shard, shardCount: shards))
+                    }
                 }
             }
         }

@@ -21,6 +21,7 @@ struct AgreementTests {
     func http() {
         let head = Self.timeouts + " mode http\nlisten t\n bind 127.0.0.1:18080\n "
         #expect(Self.check(RecordedAgreement.httpLines) { head + $0 + "\n" } == [])
+        #expect(Self.check(RecordedAgreement.optionLines) { head + $0 + "\n" } == [])
     }
 
     @Test("lines of a TCP proxy")
@@ -33,6 +34,7 @@ struct AgreementTests {
     func global() {
         let tail = Self.timeouts + "listen t\n bind 127.0.0.1:18080\n"
         #expect(Self.check(RecordedAgreement.globalLines) { "global\n " + $0 + "\n" + tail } == [])
+        #expect(Self.check(RecordedAgreement.optionGlobalLines) { "global\n " + $0 + "\n" + tail } == [])
     }
 
     @Test("whole files")

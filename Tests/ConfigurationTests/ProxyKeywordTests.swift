@@ -48,7 +48,8 @@ struct ProxyKeywordTests {
             ("tcp-smart-connect", .tcpSmartConnect), ("clitcpka", .clientKeepAlives), ("srvtcpka", .serverKeepAlives),
             ("dontlognull", .dontLogNull), ("dontlog-normal", .dontLogNormal), ("logasap", .logAsap),
             ("log-separate-errors", .logSeparateErrors),
-            ("nolinger", .noLinger), ("allbackups", .allBackups),
+            ("nolinger", .noLinger), ("allbackups", .allBackups), ("transparent", .transparent),
+            ("h1-case-adjust-bogus-client", .caseAdjustClient), ("h1-case-adjust-bogus-server", .caseAdjustServer),
         ])
     func options(name: String, option: ProxyOptions) throws {
         guard KeywordTable.proxyKeywords.contains(where: { $0.name == "option \(name)" }) else { return }

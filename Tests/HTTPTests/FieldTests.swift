@@ -25,6 +25,21 @@ import Testing
         #expect(refusal("GET / HTTP/1.1\r\nA: b\r\n\(field)\r\n\r\n") == kind)
     }
 
+    /// `option accept-invalid-http-request`: every byte in a name and in a target.
+    @Test func whatBreaksNoMessageApartPassesWhereItIsAskedFor() {
+        var limits = HTTPLimits()
+        limits.acceptsInvalid = true
+        for byte in UInt8.min...UInt8.max {
+            let character = String(UnicodeScalar(byte))
+            let isHarmless = byte > 0x20 && byte != 0x7F
+            let field = refusal("GET / HTTP/1.1\r\nHost: a\r\nX\(character)Y: b\r\n\r\n", limits: limits)
+            #expect((field == nil) == isHarmless, "name with \(byte)")
+            let target = refusal("GET /\(character) HTTP/1.1\r\nHost: a\r\n\r\n", limits: limits)
+            #expect((target == nil) == isHarmless, "target with \(byte)")
+        }
+        #expect(refusal("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", limits: limits) == .badFieldName)
+    }
+
     @Test func aFoldBeforeTheFirstFieldIsRefused() {
         #expect(refusal("GET / HTTP/1.1\r\n X: a\r\nHost: a\r\n\r\n") == .obsoleteFolding)
     }

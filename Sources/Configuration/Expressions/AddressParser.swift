@@ -22,6 +22,7 @@ struct AddressParser {
             .portRequired, .portAllowed, .portRange, .unix, .fileDescriptor, .socketPair, .names, .stream,
         ]
         static let server: Rules = [.portAllowed, .portOffset, .unix, .socketPair, .names, .stream]
+        static let dispatch: Rules = [.portRequired, .portAllowed, .names, .stream]
         static let source: Rules = [.portAllowed, .names, .stream]
         static let serverSource: Rules = [.portAllowed, .portRange, .names, .stream]
         static let log: Rules = [.portAllowed, .unix, .fileDescriptor, .names, .datagram]

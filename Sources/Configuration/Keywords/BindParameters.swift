@@ -55,10 +55,22 @@ public enum BindParameters {
         number("nice", -1_024...1_024, "Without effect here: each connection has an equal share of a turn") {
             $0.nice = $1
         },
+        Parameter(
+            "process", "<process-set>[/<thread-set>]", values: 1, section: "5.1",
+            "Threads that serve this listener, in the old way: behind '1/' or 'all/'; may be repeated"
+        ) { settings, call throws(SyntaxFailure) in
+            settings.threads = (settings.threads ?? 0) | (try process(call))
+        },
         Parameter("proto", "<name>", values: 1, section: "5.1", "Protocol on the connection: h1") {
             settings, call throws(SyntaxFailure) in
             try call.onlyHTTP1(0)
             settings.hasProtocol = true
+        },
+        Parameter(
+            "shards", "{ <number> | by-thread }", values: 1, section: "5.1",
+            "Sockets on the same address, each for a share of the threads"
+        ) { settings, call throws(SyntaxFailure) in
+            settings.shards = call[0] == "by-thread" ? .max : try call.integer(0, in: 1...1_000)
         },
         Parameter("tcp-ut", "<delay>", values: 1, section: "5.1", "How long sent data may stay unacknowledged") {
             settings, call throws(SyntaxFailure) in settings.tcpUserTimeoutMilliseconds = try call.milliseconds(0)
@@ -94,9 +106,20 @@ public enum BindParameters {
         return value
     }
 
+    /// A set of processes, of which the only one is number 1, and what `threads` reads behind a slash.
+    private static func process(_ call: KeywordCall) throws(SyntaxFailure) -> UInt64 {
+        let parts = call[0].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let set = parts.first, ["all", "odd", "1", "1-1", "1-"].contains(set) else {
+            throw call.failure("'\(call[0])' leaves out process 1, which is the only one", 0)
+        }
+        return parts.count > 1 ? try threads(call, parts[1]) : .max
+    }
+
     /// `all`, `odd`, `even`, `N`, `N-M`, `N-`, with `1/` in front for the only group that there is.
-    private static func threads(_ call: KeywordCall) throws(SyntaxFailure) -> UInt64 {
-        var set = call[0][...]
+    private static func threads(
+        _ call: KeywordCall, _ text: Substring? = nil
+    ) throws(SyntaxFailure) -> UInt64 {
+        var set = text ?? call[0][...]
         if set.hasPrefix("1/") { set = set.dropFirst(2) }
         if set.contains("/") { throw .unsupported("a thread group other than 1", at: call.range(0)) }
         switch set {

@@ -14,6 +14,7 @@ enum ConnectionKeywords {
                 throw .unsupported("balance algorithm '\(name)'", at: call.range(0))
             }
             parser.draft.settings.balance = try call.choice(0, of: BalanceAlgorithm.self)
+            parser.draft.settings.hasBalance = true
             try call.nothing(from: 1)
         },
         tuning("clitcpka-cnt", .clientSide, "Keep-alive probes before a client is given up") {
@@ -37,10 +38,31 @@ enum ConnectionKeywords {
             parser.draft.settings.defaultServer = settings
         },
         Keyword(
+            "dispatch", [.listen, .backend], "<address>:<port>", count: 1...1,
+            "Where streams go that no rule gives a server"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.dispatch = try call.address(0, rules: .dispatch)
+        },
+        Keyword(
             "http-reuse", .serverSide, "{ never | safe | aggressive | always }", count: 1...1,
             "When requests share connections to servers"
         ) { parser, call throws(SyntaxFailure) in
             parser.draft.settings.httpReuse = try call.choice(0, of: HTTPReuse.self)
+        },
+        Keyword(
+            "http-send-name-header", .serverSide, "<header>", count: 1...1, http: true,
+            "Field that tells servers their name"
+        ) { parser, call throws(SyntaxFailure) in
+            guard !call.bytes(0).isEmpty, call.bytes(0).allSatisfy(RuleReader.isToken) else {
+                throw call.failure("'\(call[0])' is no name of a field", 0)
+            }
+            parser.draft.settings.serverNameHeader = call.bytes(0)
+        },
+        Keyword(
+            "max-keep-alive-queue", .serverSide, "<value>", count: 1...1,
+            "Streams that may wait for a preferred server; -1: no limit"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.maxKeepAliveQueue = try call.integer(0, in: -1...(1 << 30))
         },
         Keyword("retries", .serverSide, "<value>", count: 1...1, "Attempts after a failed connection") {
             parser, call throws(SyntaxFailure) in

@@ -48,12 +48,15 @@ enum ErrorKeywords {
         Keyword(name, .everyProxy, "<code> <url>", count: 2...2, "A redirect in place of an error response") {
             parser, call throws(SyntaxFailure) in
             let status = try status(call)
-            guard !call[1].isEmpty, call[1].utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+            guard isURL(call[1]) else {
                 throw call.failure("'\(call[1])' is no URL", 1)
             }
             parser.draft.settings.errorResponses[status] = .redirect(status: redirect, location: call[1])
         }
     }
+
+    /// Whether a text may stand in a Location field.
+    static func isURL(_ text: String) -> Bool { !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f } }
 
     private static func status(_ call: KeywordCall, _ index: Int = 0) throws(SyntaxFailure) -> Int {
         let value = try call.integer(index, in: 200...599)

@@ -14,6 +14,12 @@ enum FormatKeywords {
             parser.draft.settings.logFormat = .custom
             parser.draft.settings.customLogFormat = try format(parser, call)
         },
+        Keyword(
+            "error-log-format", .clientSide, "<fmt>", count: 1...1,
+            "Layout of lines about errors, timeouts, retries and statuses from 500 on"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.errorLogFormat = try format(parser, call)
+        },
         Keyword("log-format-sd", .clientSide, "<fmt>", count: 1...1, "Structured data of RFC 5424 lines") {
             parser, call throws(SyntaxFailure) in
             parser.draft.settings.structuredDataFormat = try format(parser, call)
@@ -21,7 +27,7 @@ enum FormatKeywords {
         Keyword("unique-id-format", .clientSide, "<fmt>", count: 1...1, "What identifies a request") {
             parser, call throws(SyntaxFailure) in
             parser.draft.settings.uniqueIDFormat = try parser.format(
-                call.statement, call.first, at: .httpRequestHeader, isLog: true)
+                call.statement, call.first, at: .httpRequestHeader, .log)
         },
         Keyword(
             "unique-id-header", .clientSide, "<name>", count: 1...1, http: true,
@@ -35,6 +41,6 @@ enum FormatKeywords {
     ]
 
     private static func format(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) -> LogFormat {
-        try parser.format(call.statement, call.first, at: .logs, isLog: true)
+        try parser.format(call.statement, call.first, at: .logs, .log)
     }
 }

@@ -3,7 +3,8 @@ public enum KeywordTable {
     /// Keywords of `global`.
     public static let globalKeywords: [Keyword] =
         ProcessKeywords.table + TuningKeywords.table + EnvironmentKeywords.table + RuntimeAPIKeywords.table
-        + LogKeywords.globalTable + VariableKeywords.table + RuleSetKeywords.globalTable
+        + LogKeywords.globalTable + VariableKeywords.table + RuleSetKeywords.globalTable + HTTP1Keywords.table
+        + FixedKeywords.table
 
     /// Keywords of `defaults`, `frontend`, `listen` and `backend`.
     public static let proxyKeywords: [Keyword] =

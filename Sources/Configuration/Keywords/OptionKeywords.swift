@@ -32,11 +32,23 @@ enum OptionKeywords {
     /// The bits that mean nothing without HTTP, by the name of their keyword.
     static let httpFlags: [String: ProxyOptions] = [
         "option http-ignore-probes": .httpIgnoreProbes, "option http-buffer-request": .httpBufferRequest,
+        "option accept-invalid-http-request": .acceptInvalidRequest,
+        "option accept-invalid-http-response": .acceptInvalidResponse, "option checkcache": .checkCache,
+        "option http-no-delay": .httpNoDelay,
+        "option http-pretend-keepalive": .httpPretendKeepAlive, "option http-use-proxy-header": .httpUseProxyHeader,
+        "option idle-close-on-response": .idleCloseOnResponse, "option prefer-last-server": .preferLastServer,
     ]
 
     static let table: [Keyword] = [
         flag("abortonclose", .serverSide, .abortOnClose, "Gives up a queued request when the client leaves"),
+        flag(
+            "accept-invalid-http-request", .clientSide, .acceptInvalidRequest, http: true,
+            "Lets pass requests whose names or targets have characters that they should not have"),
+        flag(
+            "accept-invalid-http-response", .serverSide, .acceptInvalidResponse, http: true,
+            "Lets pass responses whose names of fields have characters that they should not have"),
         flag("allbackups", .serverSide, .allBackups, "Uses all backup servers at once"),
+        flag("checkcache", .serverSide, .checkCache, http: true, "Blocks responses whose cookies caches would keep"),
         flag("clitcpka", .clientSide, .clientKeepAlives, "TCP keep-alives to clients"),
         flag("dontlog-normal", .clientSide, .dontLogNormal, "Logs only what went wrong"),
         flag("dontlognull", .clientSide, .dontLogNull, "Does not log connections without data"),
@@ -44,7 +56,16 @@ enum OptionKeywords {
             "option forwardfor", .everyProxy, "[ except <network> ] [ header <name> ] [ if-none ]", count: 0...5,
             http: true,
             "Adds the client's address to requests"
-        ) { parser, call throws(SyntaxFailure) in parser.draft.settings.forwardFor = try forwardFor(call) },
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.forwardFor = try forwardFor(
+                call, ForwardFor(), among: ["except", "header", "if-none"])
+        },
+        flag(
+            "h1-case-adjust-bogus-client", .clientSide, .caseAdjustClient,
+            "Writes names of fields for clients as 'h1-case-adjust' says"),
+        flag(
+            "h1-case-adjust-bogus-server", .serverSide, .caseAdjustServer,
+            "Writes names of fields for servers as 'h1-case-adjust' says"),
         flag(
             "http-buffer-request", .everyProxy, .httpBufferRequest, http: true,
             "Waits for the body before requests are looked at"),
@@ -52,7 +73,20 @@ enum OptionKeywords {
             "http-ignore-probes", .clientSide, .httpIgnoreProbes, http: true,
             "No log and no answer for empty connections"),
         mode("http-keep-alive", .keepAlive, "Keeps connections on both sides"),
+        flag("http-no-delay", .everyProxy, .httpNoDelay, http: true, "Sends each part of a response at once"),
+        flag(
+            "http-pretend-keepalive", .serverSide, .httpPretendKeepAlive, http: true,
+            "Does not tell servers that their connection ends"),
+        Keyword(
+            "option http-restrict-req-hdr-names", .everyProxy, "{ preserve | delete | reject }", count: 1...1,
+            http: true, "Fields whose names have other characters than letters, digits and '-'"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.restrictedNames = try call.choice(0, of: RestrictedNames.self)
+        },
         mode("http-server-close", .serverClose, "Closes the server's connection after a response"),
+        flag(
+            "http-use-proxy-header", .clientSide, .httpUseProxyHeader, http: true,
+            "Asks for authentication as a proxy does where the target is absolute"),
         mode("httpclose", .close, "Closes both connections after a response"),
         Keyword("option httplog", .clientSide, "[ clf ]", count: 0...1, http: true, "Logs requests in the HTTP format")
         {
@@ -61,10 +95,23 @@ enum OptionKeywords {
             parser.draft.settings.logFormat = call.count == 0 ? .http : .httpCLF
             parser.draft.settings.logFormatRange = call.statement.range
         },
+        flag(
+            "idle-close-on-response", .clientSide, .idleCloseOnResponse, http: true,
+            "A stop leaves idle connections to clients until their next request is served"),
         flag("independent-streams", .everyProxy, .independentStreams, "Writing does not refresh the read timeout"),
         flag("log-separate-errors", .clientSide, .logSeparateErrors, "Raises the level of lines about errors"),
         flag("logasap", .clientSide, .logAsap, "Logs as soon as the response starts"),
         flag("nolinger", .everyProxy, .noLinger, "Resets connections instead of closing them"),
+        Keyword(
+            "option originalto", .everyProxy, "[ except <network> ] [ header <name> ]", count: 0...4, http: true,
+            "Adds the address that the client connected to to requests"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.originalTo = try forwardFor(
+                call, ForwardFor(header: "X-Original-To"), among: ["except", "header"])
+        },
+        flag(
+            "prefer-last-server", .serverSide, .preferLastServer, http: true,
+            "Sends the requests of a client to one server while a connection to it is there"),
         Keyword(
             "option redispatch", .serverSide, "[<interval>]", count: 0...1, negatable: true,
             "Lets retries go to another server"
@@ -91,12 +138,16 @@ enum OptionKeywords {
             parser.draft.settings.logFormat = .tcp
             parser.draft.settings.logFormatRange = call.statement.range
         },
+        flag("transparent", .serverSide, .transparent, "Connects to the address that the client connected to"),
     ]
 
-    private static func forwardFor(_ call: KeywordCall) throws(SyntaxFailure) -> ForwardFor {
-        var result = ForwardFor()
+    private static func forwardFor(
+        _ call: KeywordCall, _ start: ForwardFor, among words: [String]
+    ) throws(SyntaxFailure) -> ForwardFor {
+        var result = start
         var cursor = 0
         while cursor < call.count {
+            guard words.contains(call[cursor]) else { throw call.unknownWord(cursor, among: words) }
             switch call[cursor] {
             case "if-none":
                 result.ifNone = true
@@ -115,8 +166,7 @@ enum OptionKeywords {
                 }
                 result.except = network
                 cursor += 2
-            default:
-                throw call.unknownWord(cursor, among: ["except", "header", "if-none"])
+            default: break
             }
         }
         return result

@@ -34,6 +34,12 @@ enum ProcessKeywords {
 
     static let table: [Keyword] = [
         text("chroot", "<jail dir>", "Changes the root directory after start") { $0.chroot = $1 },
+        Keyword(
+            "close-spread-time", .global, "{ <time> | infinite }", count: 1...1, section: "3.1",
+            "Over how long a soft stop spreads the closing of connections"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.tree.global.closeSpreadMilliseconds = call[0] == "infinite" ? .max : try call.milliseconds(0)
+        },
         flag("daemon", "3.1", "Runs in the background") { $0.daemon = true },
         Keyword(
             "default-path", .global, "{ current | config | parent | origin <path> }", count: 1...2, section: "3.1",
@@ -44,7 +50,15 @@ enum ProcessKeywords {
         ) { parser, call throws(SyntaxFailure) in
             parser.tree.global.description = (0..<call.count).map { call[$0] }.joined(separator: " ")
         },
+        Keyword("fd-hard-limit", .global, "<number>", count: 1...1, section: "3.1", "Most descriptors to ask for") {
+            parser, call throws(SyntaxFailure) in
+            parser.tree.global.fdHardLimit = try call.integer(0, in: 1...(1 << 30))
+        },
         number("gid", "Changes to a group by number") { $0.gid = UInt32($1) },
+        Keyword("grace", .global, "<time>", count: 1...1, section: "3.1", "How long a soft stop waits to begin") {
+            parser, call throws(SyntaxFailure) in
+            parser.tree.global.graceMilliseconds = try call.milliseconds(0)
+        },
         Keyword("group", .global, "<group name>", count: 1...1, section: "3.1", "Changes to a group by name") {
             parser, call throws(SyntaxFailure) in
             parser.mark(call)
@@ -66,6 +80,9 @@ enum ProcessKeywords {
         text("node", "<name>", "Name of the node") { $0.node = $1 },
         text("pidfile", "<pidfile>", "Writes the process's number to a file") { $0.pidfile = $1 },
         flag("quiet", "3.3", "Prints nothing during start") { $0.quiet = true },
+        Keyword(
+            "strict-limits", .global, negatable: true, section: "3.1", "Limits that the system refuses are errors"
+        ) { parser, call throws(SyntaxFailure) in parser.tree.global.strictLimits = !call.isNegated },
         number("uid", "Changes to a user by number") { $0.uid = UInt32($1) },
         Keyword(
             "ulimit-n", .global, "<number>", count: 1...1, section: "3.1", "Limit of open files"

@@ -49,5 +49,9 @@ enum ProxyKeywords {
             }
             parser.draft.settings.mode = try call.choice(0, of: ProxyMode.self)
         },
+        Keyword("rate-limit sessions", .clientSide, "<rate>", count: 1...1, "New sessions a second; 0: no limit") {
+            parser, call throws(SyntaxFailure) in
+            parser.draft.settings.sessionsPerSecond = try call.integer(0, in: 0...1_000_000)
+        },
     ]
 }

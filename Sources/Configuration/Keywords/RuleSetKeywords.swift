@@ -65,7 +65,7 @@ enum RuleSetKeywords {
     /// A name that may hold variables of log formats; nil when it is a plain one.
     static func name(_ parser: Parser, _ call: KeywordCall, at point: SamplePoint) throws(SyntaxFailure) -> LogFormat? {
         guard call.bytes(0).contains(UInt8(ascii: "%")) else { return nil }
-        let format = try parser.format(call.statement, call.first, at: point)
+        let format = try parser.format(call.statement, call.first, at: point, .value)
         return format.isConstant ? nil : format
     }
 

@@ -13,6 +13,9 @@ enum RuntimeAPIKeywords {
             var addresses = try call.addresses(0, rules: .bind)
             var settings = BindSettings()
             BindParameters.read(parser, call, from: 1, into: &settings)
+            if settings.shards != 1 {
+                throw SyntaxFailure("'shards' is not for 'stats socket'", at: call.statement.range)
+            }
             parser.unixBind.apply(to: &settings, &addresses)
             parser.tree.global.statsSockets.append(
                 StatsSocket(addresses: addresses, bind: settings, range: call.statement.range))

@@ -34,6 +34,7 @@ public enum ServerParameters {
             $0.maxReuse = $1
         },
         number("maxconn", counts, "Connections to this server; more wait in the queue") { $0.maxconn = $1 },
+        number("maxqueue", counts, "Streams that may wait for this very server; 0: no limit") { $0.maxqueue = $1 },
         number("minconn", counts, "Limit of connections under low load") { $0.minconn = $1 },
         flag("no-backup", "Takes back an inherited 'backup'") { $0.isBackup = false },
         flag("no-tfo", "Takes back an inherited 'tfo'") { $0.tcpFastOpen = false },
@@ -45,6 +46,11 @@ public enum ServerParameters {
             settings, call throws(SyntaxFailure) in
             try call.onlyHTTP1(0)
             settings.hasProtocol = true
+        },
+        Parameter("redir", "<prefix>", values: 1, section: "5.2", "Sends GET and HEAD to the client's next stop") {
+            settings, call throws(SyntaxFailure) in
+            guard ErrorKeywords.isURL(call[0]) else { throw call.failure("'\(call[0])' is no URL", 0) }
+            settings.redirectionPrefix = call.bytes(0)
         },
         Parameter(
             variable: "source", "<addr>[:<pl>[-<ph>]] [interface <name>]", section: "5.2",

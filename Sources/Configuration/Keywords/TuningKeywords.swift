@@ -34,13 +34,23 @@ enum TuningKeywords {
         number("maxconn", 0...(1 << 30), "Connections of the whole process; 0: what the system allows") {
             $0.maxconn = $1 == 0 ? nil : $1
         },
+        number("maxconnrate", 0...1_000_000, "New connections a second, of the whole process; 0: no limit") {
+            $0.sessionsPerSecond = $1
+        },
+        number("maxsessrate", 0...1_000_000, "New sessions a second: the same as 'maxconnrate', the last one counts") {
+            $0.sessionsPerSecond = $1
+        },
         number("maxpipes", 0...(1 << 24), "Pipes for splicing, of the whole process") { $0.maxpipes = $1 },
         flag("noepoll", "Does not use epoll") { $0.noEpoll = true },
         flag("nokqueue", "Does not use kqueue") { $0.noKqueue = true },
         flag("nouring", "Does not use io_uring") { $0.noUring = true },
         flag("nopoll", "Does not use poll") { $0.noPoll = true },
+        flag("noreuseport", "Does not share addresses with other processes") { $0.noReusePort = true },
         flag("nosplice", "Does not use splice()") { $0.noSplice = true },
         size("tune.bufsize", 1_024...(1 << 28), "Size of a buffer") { $0.tuneBufsizeBytes = $1 },
+        number("tune.http.cookielen", 1...1_024, "Bytes of a cookie that 'capture cookie' keeps at most") {
+            $0.tuneHTTPCookielenBytes = $1
+        },
         number("tune.http.maxhdr", 1...32_767, "Fields of a message") { $0.tuneHTTPMaxhdr = $1 },
         number("tune.maxaccept", -1...(1 << 20), "Connections accepted in one turn; -1: no limit") {
             $0.tuneMaxaccept = $1

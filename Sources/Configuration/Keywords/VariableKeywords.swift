@@ -21,7 +21,7 @@ enum VariableKeywords {
             "Sets a variable to a text at the start"
         ) { parser, call throws(SyntaxFailure) in
             let name = try name(call)
-            let format = try parser.format(call.statement, call.first + 1, at: .configuration)
+            let format = try parser.format(call.statement, call.first + 1, at: .configuration, .value)
             parser.tree.global.variables.append((name, .format(format)))
         },
     ]

@@ -29,6 +29,10 @@ public struct GlobalSettings: Sendable {
     public var chroot: String?
     public var pidfile: String?
     public var hardStopAfterMilliseconds: Int?
+    /// From the order to stop until listeners close.
+    public var graceMilliseconds = 0
+    /// Over how long a stop spreads the closing of connections; 0: at once; Int.max: it closes none (`infinite`).
+    public var closeSpreadMilliseconds = 0
     public var quiet = false
     public var zeroWarning = false
     public var node: String?
@@ -39,6 +43,13 @@ public struct GlobalSettings: Sendable {
     public var nbthread: Int?
     public var maxconn: Int?
     public var ulimitN: Int?
+    /// The most descriptors that are asked for without `ulimit-n` and `maxconn`; nil: as many as the system allows.
+    public var fdHardLimit: Int?
+    /// Limits that the system refuses are errors.
+    public var strictLimits = false
+    /// New sessions a second at most, of the whole process; 0: no limit.
+    public var sessionsPerSecond = 0
+    public var noReusePort = false
 
     // Pollers
     public var noEpoll = false
@@ -57,6 +68,11 @@ public struct GlobalSettings: Sendable {
     public var tuneMaxpollevents: Int?
     public var tuneHTTPMaxhdr: Int?
     public var tuneHTTPLogurilenBytes: Int?
+    public var tuneHTTPCookielenBytes = 63
+    /// Requests of HTTP/1.0 may have content whatever their method.
+    public var acceptsPayloadWithAnyMethod = false
+    /// Names of fields as `h1-case-adjust` wants them written.
+    public var caseAdjustments: [[UInt8]] = []
 
     /// Bytes that the variables of a scope may take together (`tune.vars.*-max-size`); 0: no limit.
     public struct VariableSizes: Sendable {

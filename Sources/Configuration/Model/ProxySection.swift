@@ -20,6 +20,8 @@ public struct BindSettings: Sendable, Hashable {
     public var tcpFastOpen = false
     /// -1024 (first) to 1024.
     public var nice: Int?
+    /// Sockets on the same address, each for a share of the threads (`shards`); Int.max: one for each thread.
+    public var shards = 1
     /// The threads that serve this listener, bit 0 for thread 1; nil: all.
     public var threads: UInt64?
     public var tcpUserTimeoutMilliseconds: Int?
@@ -64,6 +66,10 @@ public struct ServerSettings: Sendable, Hashable {
     /// 0: no limit.
     public var maxconn = 0
     public var minconn = 0
+    /// Streams that may wait for this very server; 0: no limit.
+    public var maxqueue = 0
+    /// `redir`: what stands in front of the path that GET and HEAD are sent to.
+    public var redirectionPrefix: [UInt8]?
     public var source: SourceAddress?
     public var tcpFastOpen = false
     public var tcpUserTimeoutMilliseconds: Int?

@@ -60,6 +60,17 @@ public struct ProxyOptions: OptionSet, Sendable, Hashable {
     public static let spliceAuto = ProxyOptions(rawValue: 1 << 17)
     public static let spliceRequest = ProxyOptions(rawValue: 1 << 18)
     public static let spliceResponse = ProxyOptions(rawValue: 1 << 19)
+    public static let checkCache = ProxyOptions(rawValue: 1 << 20)
+    public static let httpNoDelay = ProxyOptions(rawValue: 1 << 21)
+    public static let httpPretendKeepAlive = ProxyOptions(rawValue: 1 << 22)
+    public static let httpUseProxyHeader = ProxyOptions(rawValue: 1 << 23)
+    public static let idleCloseOnResponse = ProxyOptions(rawValue: 1 << 24)
+    public static let preferLastServer = ProxyOptions(rawValue: 1 << 25)
+    public static let transparent = ProxyOptions(rawValue: 1 << 26)
+    public static let caseAdjustClient = ProxyOptions(rawValue: 1 << 27)
+    public static let caseAdjustServer = ProxyOptions(rawValue: 1 << 28)
+    public static let acceptInvalidRequest = ProxyOptions(rawValue: 1 << 29)
+    public static let acceptInvalidResponse = ProxyOptions(rawValue: 1 << 30)
 }
 
 /// TCP keep-alive tuning of one side; nil: the system's value. Counts and seconds.
@@ -70,7 +81,11 @@ public struct KeepAliveTuning: Sendable, Hashable {
     public init() {}
 }
 
-/// `option forwardfor` (manual, section 4.2).
+/// `option http-restrict-req-hdr-names`: what becomes of fields whose names have other characters than letters, digits
+/// and `-`.
+public enum RestrictedNames: String, Sendable, CaseIterable { case preserve, delete, reject }
+
+/// `option forwardfor`, `option originalto` (manual, section 4.2).
 public struct ForwardFor: Sendable, Hashable {
     /// Clients from here get no field.
     public var except: IPNetwork?
@@ -169,6 +184,19 @@ public struct ProxySettings: Sendable {
     public var clientKeepAlive = KeepAliveTuning()
     public var serverKeepAlive = KeepAliveTuning()
 
+    public var originalTo: ForwardFor?
+    /// `http-send-name-header`: the field that tells servers their name.
+    public var serverNameHeader: [UInt8]?
+    public var restrictedNames = RestrictedNames.preserve
+    /// Streams that may wait for a server that is preferred; -1: no limit.
+    public var maxKeepAliveQueue = -1
+    /// New sessions a second at most; 0: no limit.
+    public var sessionsPerSecond = 0
+    /// `dispatch`: where streams go that no rule gives a server.
+    public var dispatch: AddressSpec?
+    /// `balance` was given: then it decides, not `dispatch`.
+    public var hasBalance = false
+
     /// `log global` is resolved: these are the targets to send to.
     public var logTargets: [LogTarget] = []
     /// `log global` was given; `logTargets` gets the global ones when the files are all read.
@@ -181,6 +209,8 @@ public struct ProxySettings: Sendable {
     public var structuredDataFormat: LogFormat?
     public var uniqueIDFormat: LogFormat?
     public var uniqueIDHeader: [UInt8]?
+    /// The layout of lines about what went wrong (`error-log-format`).
+    public var errorLogFormat: LogFormat?
     public var monitorURI: [UInt8]?
     public var requestInspectMilliseconds: Int?
     public var responseInspectMilliseconds: Int?

@@ -42,7 +42,7 @@ public enum ActionTable {
         "cache-use", "cache-store", "do-resolve", "expect-netscaler-cip", "expect-proxy", "sc-add-gpc", "sc-inc-gpc",
         "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group", "switch-mode", "track-sc0",
         "track-sc1", "track-sc2", "use-service", "wait-for-handshake", "attach-srv", "set-bandwidth-limit",
-        "set-nice", "set-priority-class", "set-priority-offset", "close", "set-bc-mark", "set-bc-tos", "set-fc-mark",
+        "close", "set-bc-mark", "set-bc-tos", "set-fc-mark",
         "set-fc-tos",
         "set-retries", "del-headers-bin", "add-headers-bin", "set-headers-bin", "pause", "do-log",
     ]
@@ -108,9 +108,9 @@ struct RuleReader {
         return true
     }
 
-    mutating func format() throws(SyntaxFailure) -> LogFormat {
+    mutating func format(_ use: FormatUse = .message) throws(SyntaxFailure) -> LogFormat {
         _ = try take("a format")
-        return try parser.format(statement, cursor - 1, at: point)
+        return try parser.format(statement, cursor - 1, at: point, use)
     }
 
     mutating func expression() throws(SyntaxFailure) -> Expression {
@@ -206,17 +206,17 @@ struct RuleReader {
 extension Parser {
     /// The format that is a whole word.
     func format(
-        _ statement: Statement, _ index: Int, at point: SamplePoint, isLog: Bool = false
+        _ statement: Statement, _ index: Int, at point: SamplePoint, _ use: FormatUse
     ) throws(SyntaxFailure) -> LogFormat {
-        try format(statement.words[index].bytes, statement, index, at: point, isLog: isLog)
+        try format(statement.words[index].bytes, statement, index, at: point, use)
     }
 
     /// A format whose text comes from elsewhere (a file), reported at a word.
     func format(
-        _ text: [UInt8], _ statement: Statement, _ index: Int, at point: SamplePoint, isLog: Bool = false
+        _ text: [UInt8], _ statement: Statement, _ index: Int, at point: SamplePoint, _ use: FormatUse
     ) throws(SyntaxFailure) -> LogFormat {
         let reader = ExpressionParser(point: point, context: StatementContext(self, statement, index))
-        do { return try FormatParser(expressions: reader, isLog: isLog).parse(text) } catch {
+        do { return try FormatParser(expressions: reader, use: use).parse(text) } catch {
             throw SampleReading.failure(error, statement, index)
         }
     }

@@ -34,6 +34,7 @@ enum StreamActions {
     private static let contents: Set<RuleSet> = [
         .httpRequest, .httpResponse, .tcpRequestContent, .tcpResponseContent,
     ]
+    private static let queued: Set<RuleSet> = [.httpRequest, .tcpRequestContent]
 
     static let table: [ActionKeyword] = [
         ActionKeyword("set-log-level", contents, "<level>", "Level of the log line, or 'silent'") {
@@ -51,8 +52,19 @@ enum StreamActions {
             "set-timeout", .request, "{ server | tunnel } { <timeout> | <expr> }", "Changes a timeout of this stream"
         ) { reader throws(SyntaxFailure) in try timeout(&reader) },
         ActionKeyword(
-            "wait-for-body", .request, "time <time> [ at-least <bytes> ]", "Waits for the body of the request"
+            "wait-for-body", .http, "time <time> [ at-least <bytes> ]", "Waits for the body of the message"
         ) { reader throws(SyntaxFailure) in try waitForBody(&reader) },
+        ActionKeyword(
+            "set-priority-class", queued, "<expr>", "Class among those who wait for a server: lower ones go first"
+        ) { reader throws(SyntaxFailure) in .setPriority(isOffset: false, try reader.expression()) },
+        ActionKeyword(
+            "set-priority-offset", queued, "<expr>", "Milliseconds that the stream came later, for who waits"
+        ) { reader throws(SyntaxFailure) in .setPriority(isOffset: true, try reader.expression()) },
+        ActionKeyword("set-nice", contents, "<nice>", "No effect: each connection has an equal share of a turn") {
+            reader throws(SyntaxFailure) in
+            _ = try reader.integer("a number", in: Int(Int32.min)...Int(Int32.max))
+            return .setNice
+        },
         ActionKeyword("disable-l7-retry", .request, "", "Never sends the request again once it was sent") {
             _ throws(SyntaxFailure) in .disableRetries
         },

@@ -86,7 +86,8 @@ struct ReplyReader {
         case "file": return .bytes(try file(&reader))
         case "lf-file":
             let bytes = try file(&reader)
-            return .format(try reader.parser.format(bytes, reader.statement, reader.cursor - 1, at: reader.point))
+            return .format(
+                try reader.parser.format(bytes, reader.statement, reader.cursor - 1, at: reader.point, .message))
         case "string": return .bytes(try reader.take("a text"))
         case "lf-string": return .format(try reader.format())
         default:
@@ -183,9 +184,9 @@ enum RedirectReader {
         if isPlain {
             // A percent sign stands for itself there.
             let literal = text.flatMap { $0 == UInt8(ascii: "%") ? [$0, $0] : [$0] }
-            format = try reader.parser.format(literal, reader.statement, reader.cursor - 1, at: reader.point)
+            format = try reader.parser.format(literal, reader.statement, reader.cursor - 1, at: reader.point, .message)
         } else {
-            format = try reader.parser.format(reader.statement, reader.cursor - 1, at: reader.point)
+            format = try reader.parser.format(reader.statement, reader.cursor - 1, at: reader.point, .message)
         }
         return Redirect(kind: kind, target: format, isBareSlash: kind == .prefix && text == [UInt8(ascii: "/")])
     }

@@ -47,6 +47,10 @@ public enum RuleAction: Sendable {
     case setLogLevel(LogLevel?)
     case setTimeout(isTunnel: Bool, TimeoutValue)
     case waitForBody(milliseconds: Int, atLeastBytes: Int)
+    /// The class, or the offset in milliseconds, that orders who waits for a server.
+    case setPriority(isOffset: Bool, Expression)
+    /// No effect: each connection has an equal share of a turn.
+    case setNice
     case disableRetries
 
     /// Whether no later rule of the set is evaluated.

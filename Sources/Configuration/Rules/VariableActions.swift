@@ -14,7 +14,7 @@ enum VariableActions {
             "Sets a variable to a text"
         ) { reader throws(SyntaxFailure) in
             let (name, conditions) = try variable(&reader)
-            return .setVariableFormat(name, conditions, try reader.format())
+            return .setVariableFormat(name, conditions, try reader.format(.value))
         },
         ActionKeyword("unset-var", .everywhere, "(<var-name>)", parentheses: true, "Removes a variable") {
             reader throws(SyntaxFailure) in .unsetVariable(try variable(&reader).0)

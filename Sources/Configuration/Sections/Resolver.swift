@@ -67,6 +67,10 @@ extension Parser {
     }
 
     private func resolveLogs(_ index: Int) {
+        // One more for the sign between name and value (manual, section 3.2, `tune.http.cookielen`).
+        let longest = tree.global.tuneHTTPCookielenBytes
+        tree.proxies[index].captures.cookieLengthBytes = min(
+            tree.proxies[index].captures.cookieLengthBytes, longest)
         guard tree.proxies[index].settings.usesGlobalLog else { return }
         tree.proxies[index].settings.logTargets = tree.global.logTargets + tree.proxies[index].settings.logTargets
     }
@@ -182,6 +186,9 @@ extension Parser {
     }
 
     private func checkServers(_ proxy: ProxySection) {
+        if let dispatch = proxy.settings.dispatch, proxy.settings.hasBalance {
+            report(.warning, "'dispatch' ignored: 'balance' says how servers are chosen", at: dispatch.range)
+        }
         var names: [String: SourceRange] = [:]
         for server in proxy.servers {
             if let earlier = names.updateValue(server.range, forKey: server.name) {
@@ -234,7 +241,9 @@ extension Parser {
         let timeouts = proxy.settings.timeouts
         var missing: [String] = []
         if proxy.kind.hasFrontend, !proxy.binds.isEmpty, timeouts.clientMilliseconds == nil { missing.append("client") }
-        if proxy.kind.hasBackend, !proxy.servers.isEmpty {
+        if proxy.kind.hasBackend,
+            !proxy.servers.isEmpty || proxy.settings.dispatch != nil || proxy.settings.options.contains(.transparent)
+        {
             if timeouts.connectMilliseconds == nil { missing.append("connect") }
             if timeouts.serverMilliseconds == nil { missing.append("server") }
         }
@@ -316,6 +325,7 @@ extension Parser {
         let format = tree.proxies[index].settings.logFormat
         if format == .http || format == .httpCLF { tree.proxies[index].settings.logFormat = .tcp }
         tree.proxies[index].settings.forwardFor = nil
+        tree.proxies[index].settings.originalTo = nil
         for option in OptionKeywords.httpFlags.values { tree.proxies[index].settings.options.subtract(option) }
     }
 }

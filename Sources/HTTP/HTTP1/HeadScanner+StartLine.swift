@@ -33,6 +33,7 @@ extension HeadScanner {
         while position < end && HTTPCharacters.isTargetByte(byte(position)) && byte(position) != UInt8(ascii: "#") {
             position += 1
         }
+        if limits.acceptsInvalid { while position < end && isHarmless(byte(position)) { position += 1 } }
         guard position < end else { return .starved }
         switch byte(position) {
         case 0x20 where position > mark:

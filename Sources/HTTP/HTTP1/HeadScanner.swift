@@ -146,6 +146,9 @@ struct HeadScanner {
     private mutating func name() -> Step {
         var index = position
         while index < end && HTTPCharacters.isTokenByte(byte(index)) { index += 1 }
+        if limits.acceptsInvalid {
+            while index < end && isHarmless(byte(index)) && byte(index) != UInt8(ascii: ":") { index += 1 }
+        }
         position = index
         guard index < end else { return .starved }
         let start = unsafe Int(state.pointee.nameOffset)
@@ -164,6 +167,10 @@ struct HeadScanner {
         position = index + 1
         return .go(.beforeValue)
     }
+
+    /// Neither a control character nor a space nor DEL.
+    @inline(__always)
+    func isHarmless(_ byte: UInt8) -> Bool { byte > 0x20 && byte != 0x7F }
 
     private mutating func beforeValue() -> Step {
         while position < end && (byte(position) == 0x20 || byte(position) == 0x09) { position += 1 }

@@ -16,6 +16,9 @@ public struct HTTPLimits: Sendable {
     public var chunkExtensionBytes: Int
     /// The longest trailer section in bytes.
     public var trailerBytes: Int
+    /// Whether heads may hold what breaks no message apart, though the grammar has no place for it: in names of fields,
+    /// and in targets, all characters but controls, spaces and DEL (in names, but the colon too).
+    public var acceptsInvalid = false
 
     public init(
         headBytes: Int = 15360, fieldCount: Int = 101, addedFieldCount: Int = 27, arenaBytes: Int = 8192,

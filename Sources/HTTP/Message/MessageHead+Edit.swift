@@ -101,6 +101,23 @@ extension MessageHead {
         return .done
     }
 
+    /// Writes the name of a field in other letters, where it stands.
+    ///
+    /// - Parameter name: the same but for the case of letters; else nothing is changed.
+    public func respell(_ index: Int, _ name: Span<UInt8>) {
+        let slice = nameSlice(index)
+        guard span(slice).equalsIgnoringCase(name) else { return }
+        // SAFETY: the slice is in the arena, or in the received bytes, which lie in a block that their owner may write
+        // to; both sides have as many bytes.
+        let place = unsafe buffer(slice)
+        guard let start = place.baseAddress else { return }
+        unsafe name.withUnsafeBytes { source in
+            if let from = source.baseAddress {
+                unsafe UnsafeMutableRawPointer(mutating: start).copyMemory(from: from, byteCount: source.count)
+            }
+        }
+    }
+
     /// Replaces the method.
     public func setMethod(_ token: Span<UInt8>) -> HeadEditResult {
         guard HTTPCharacters.isToken(token) else { return .invalid }

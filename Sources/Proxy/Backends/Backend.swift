@@ -30,6 +30,8 @@ final class Backend {
     /// Where connections to servers come from; nil: as the system chooses.
     let source: ConnectionSource?
 
+    /// What `dispatch` and `option transparent` mean: it takes what no rule gives to a server; nil without them.
+    private let unlisted: Server?
     private let active: RoundRobin
     private let backup: RoundRobin
     /// For each turn of a cycle, the server's index in `servers`.
@@ -39,8 +41,9 @@ final class Backend {
     init(
         name: LogName, settings: ProxySettings, processing: Processing, servers: [Server], counters: BackendCounters,
         errors: ErrorResponses,
-        fullconn: Int, source: ConnectionSource?
+        fullconn: Int, source: ConnectionSource?, unlisted: Server? = nil
     ) {
+        self.unlisted = unlisted
         self.name = name
         self.settings = settings
         self.processing = processing
@@ -76,6 +79,7 @@ final class Backend {
     /// Chooses a server and takes a place on it.
     /// - Parameter avoided: a server that just failed, used again only if no other can be.
     func assign(avoiding avoided: Server? = nil) -> Assignment {
+        if let unlisted { return again(unlisted) }
         // Those who wait go first.
         if queue.count > 0 && avoided == nil && hasUsable { return .full }
         let first = pick(from: active, activeIndexes, avoiding: avoided)
@@ -87,10 +91,12 @@ final class Backend {
         return second
     }
 
-    /// Takes a place on a server that a rule has named; nil when it is down or full.
-    func assign(preferred server: Server) -> Server? {
-        guard server.isUp.load(ordering: .relaxed), server.reserve(limit: limit(of: server)) else { return nil }
-        return server
+    /// Takes a place on a certain server. `.full`: the stream may wait for it; `.none`: it is down.
+    func assign(preferred server: Server) -> Assignment {
+        guard server.isUp.load(ordering: .relaxed) else { return .none }
+        // Those who wait for it go first.
+        if server.queue.count > 0 { return .full }
+        return again(server)
     }
 
     /// `use-server`: the server that the first rule that holds names (manual, section 4.2).
@@ -156,10 +162,14 @@ final class Backend {
     /// Gives a place on a server back, and lets the first who waits have it.
     func release(_ server: Server, on worker: Worker) {
         server.leave()
+        if server.queue.count > 0 { serveQueue(of: server, on: worker) }
         serveQueue(on: worker)
     }
 
-    /// Gives free places to those who wait, first come, first served.
+    /// Streams that wait, for any server and for certain ones.
+    var waitingCount: Int { servers.reduce(queue.count) { $0 + $1.queue.count } }
+
+    /// Gives free places to those who take any server.
     func serveQueue(on worker: Worker) {
         // Bounded by the number who wait; each round serves one or ends.
         var rounds = queue.count
@@ -170,6 +180,22 @@ final class Backend {
                 server.leave()
                 return
             }
+        }
+    }
+
+    /// Gives the free places of a server to those who wait for it, unless others of the backend's queue come first.
+    func serveQueue(of server: Server, on worker: Worker) {
+        // Bounded by the number who wait; each round serves one or ends.
+        var rounds = server.queue.count
+        while rounds > 0, server.isUp.load(ordering: .relaxed), let own = server.queue.firstKey {
+            rounds -= 1
+            if server.isUsable, !server.settings.isBackup, let other = queue.firstKey, other < own {
+                guard server.reserve(limit: limit(of: server)) else { return }
+                if queue.grantFirst(server, by: worker) { continue }
+                server.leave()
+            }
+            guard server.reserve(limit: limit(of: server)) else { return }
+            if !server.queue.grantFirst(server, by: worker) { return server.leave() }
         }
     }
 

@@ -8,11 +8,11 @@ enum Connector {
     /// Starts a connection as the server and its backend say: source address, keep-alives, TCP options.
     /// - Returns: a transport on which a connect is in progress.
     static func connect(
-        to server: Server, backend: Backend?, client: Transport?, tuning: ProxyTuning, consumer: TransportConsumer,
-        on worker: Worker
+        to server: Server, at destination: SocketAddress, backend: Backend?, client: Transport?, tuning: ProxyTuning,
+        consumer: TransportConsumer, on worker: Worker
     ) throws(SystemError) -> Transport {
         let kernel = worker.kernel
-        var address = server.address
+        var address = destination
         if let offset = server.portOffset {
             address.port = UInt16(clamping: Int(localPort(of: client, kernel)) + offset)
         }

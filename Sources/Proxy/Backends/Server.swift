@@ -13,11 +13,17 @@ final class Server {
     let address: SocketAddress
     let portOffset: Int?
     let index: Int
+    /// Whether it is a `server` line's; else it stands for what `dispatch` or `option transparent` mean.
+    let isListed: Bool
+    /// Whose server it is.
+    let backendName: LogName
     let counters: ServerCounters
 
     /// Where connections to it come from; nil: as the backend says.
     let source: ConnectionSource?
     private let places = Places()
+    /// Streams that wait for this server and no other.
+    let queue = ServerQueue()
     /// Streams that use the server now.
     var current: Int { places.current }
     /// Whether the server may get new streams.
@@ -29,8 +35,11 @@ final class Server {
 
     init(
         name: LogName, settings: ServerSettings, address: SocketAddress, portOffset: Int?, index: Int, workerCount: Int,
-        counters: ServerCounters, source: ConnectionSource?
+        counters: ServerCounters, source: ConnectionSource?, backendName: LogName = LogName(static: ""),
+        isListed: Bool = true
     ) {
+        self.isListed = isListed
+        self.backendName = backendName
         self.source = source
         self.name = name
         self.settings = settings
@@ -48,6 +57,9 @@ final class Server {
         counters.sessions.enter()
         return true
     }
+
+    /// Whether a place is free under `limit` (0: no limit).
+    func hasRoom(_ limit: Int) -> Bool { limit == 0 || current < limit }
 
     /// Gives a place back.
     func leave() {

@@ -19,6 +19,8 @@ final class Frontend {
     let counters: FrontendCounters
     /// The most connections at once; 0 for no limit but the process's.
     let maximumConnections: Int
+    /// `rate-limit sessions`; nil: no limit.
+    let sessionRate: SessionRate?
     private(set) var listeners: [Listener] = []
     /// The backends that computed names may mean; set before the workers start.
     var candidates: [Backend] = []
@@ -39,6 +41,8 @@ final class Frontend {
         self.logger = logger
         self.counters = counters
         maximumConnections = settings.maxconn ?? 0
+        let rate = settings.sessionsPerSecond
+        sessionRate = rate > 0 ? SessionRate(perSecond: rate) : nil
     }
 
     /// Adds a listener; before the workers start.

@@ -101,12 +101,13 @@ final class Listener: FDHandler {
         var accepted = 0
         for _ in 0..<batch {
             guard state.load(ordering: .acquiring) == State.listening else { return }
-            guard reserve() else { return pause(on: worker) }
+            guard reserve(at: worker.now) else { return pause(on: worker) }
             var peer = SocketAddress()
             let number = worker.kernel.accept(fd, &peer)
             worker.countAccept(found: number >= 0)
             if number < 0 {
                 if number == -EAGAIN { pace.acceptPace.foundNothing(after: accepted) }
+                giveRateBack()
                 if Listener.isExhaustion(-number) {
                     release(on: worker)
                     return exhausted(SystemError(code: -number), on: worker)
@@ -130,7 +131,7 @@ final class Listener: FDHandler {
 
     override func acceptCredit(on worker: Worker) -> Int {
         guard state.load(ordering: .acquiring) == State.listening else { return 0 }
-        let room = room
+        let room = rateWait(at: worker.now) > 0 ? 0 : room
         if room <= 0 { pause(on: worker) }
         return max(0, min(room, acceptsPerTurn))
     }
@@ -143,7 +144,7 @@ final class Listener: FDHandler {
             }
         }
         worker.countAccept(found: true)
-        if state.load(ordering: .acquiring) == State.listening && reserve() {
+        if state.load(ordering: .acquiring) == State.listening && reserve(at: worker.now) {
             return runtime.start(result, from: peer, at: self, on: worker)
         }
         let isParked = gate.hold(worker.kernel) {
@@ -164,9 +165,12 @@ final class Listener: FDHandler {
     fileprivate func startParked(on worker: Worker) {
         while state.load(ordering: .sequentiallyConsistent) == State.listening {
             guard !gate.hold(worker.kernel, { parked.isEmpty }) else { return }
-            guard reserve() else { return pause(on: worker) }
+            guard reserve(at: worker.now) else { return pause(on: worker) }
             let first = gate.hold(worker.kernel) { parked.isEmpty ? nil : parked.removeFirst() }
-            guard let first else { return release(on: worker) }
+            guard let first else {
+                giveRateBack()
+                return release(on: worker)
+            }
             runtime.start(first.fd, from: first.peer, at: self, on: worker)
         }
     }
@@ -198,16 +202,48 @@ final class Listener: FDHandler {
         worker.schedule(retry, at: worker.now.adding(milliseconds: ListenerRetry.delayMilliseconds))
     }
 
-    /// Takes a place with the process, the frontend and the listener; all or none.
-    private func reserve() -> Bool {
+    /// Whether somebody looks again when the rate of sessions lets another one in.
+    private let awaitsRate = Atomic<Bool>(false)
+
+    private func awaitRate(_ milliseconds: UInt64, on worker: Worker) {
+        if awaitsRate.exchange(true, ordering: .sequentiallyConsistent) { return }
+        let retry = ListenerRetry(runtime, self)
+        worker.schedule(retry, at: worker.now.adding(milliseconds: Int(clamping: milliseconds)))
+    }
+
+    fileprivate func rateAwaited() { awaitsRate.store(false, ordering: .sequentiallyConsistent) }
+
+    /// Takes a place with the process, the frontend and the listener, and a share of the rate of sessions; all or none.
+    private func reserve(at now: Ticks) -> Bool {
         guard runtime.reserveConnection() else { return false }
         if frontend.reserve() {
             let limit = settings.maxconn ?? 0
-            if places.reserve(limit: limit == 0 ? .max : limit) { return true }
+            if places.reserve(limit: limit == 0 ? .max : limit) {
+                if takeRate(at: now) { return true }
+                places.leave()
+            }
             frontend.leave()
         }
         runtime.leaveConnection()
         return false
+    }
+
+    private func takeRate(at now: Ticks) -> Bool {
+        if runtime.sessionRate?.take(at: now) == false { return false }
+        if frontend.sessionRate?.take(at: now) != false { return true }
+        runtime.sessionRate?.giveBack()
+        return false
+    }
+
+    /// A place was taken for a session that there is not.
+    private func giveRateBack() {
+        runtime.sessionRate?.giveBack()
+        frontend.sessionRate?.giveBack()
+    }
+
+    /// Milliseconds until the rate of sessions lets another one in; 0: now.
+    private func rateWait(at now: Ticks) -> UInt64 {
+        max(runtime.sessionRate?.wait(at: now) ?? 0, frontend.sessionRate?.wait(at: now) ?? 0)
     }
 
     private func release(on worker: Worker) {
@@ -222,7 +258,8 @@ final class Listener: FDHandler {
     private func pause(on worker: Worker) {
         guard stopListening(on: worker) else { return }
         // A connection that ended before the state was set has resumed nobody: look once more.
-        if hasRoom { resume(on: worker) }
+        let wait = rateWait(at: worker.now)
+        if wait > 0 { awaitRate(wait, on: worker) } else if hasRoom { resume(on: worker) }
     }
 
     /// Returns false if it was not listening.
@@ -250,7 +287,9 @@ final class Listener: FDHandler {
 
     /// Takes connections again if the limits allow it.
     func resumeIfRoom(on worker: Worker) {
-        if state.load(ordering: .sequentiallyConsistent) == State.limited && hasRoom { resume(on: worker) }
+        guard state.load(ordering: .sequentiallyConsistent) == State.limited, hasRoom else { return }
+        let wait = rateWait(at: worker.now)
+        if wait > 0 { awaitRate(wait, on: worker) } else { resume(on: worker) }
     }
 
     fileprivate func resume(on worker: Worker) {
@@ -304,18 +343,24 @@ private final class ParkedStart: LoopTask {
     override func run(on worker: Worker, _ reason: WakeReason) { listener.startParked(on: worker) }
 }
 
-/// Looks at the listeners again some time after descriptors ran out. The timer keeps it alive until then.
+/// Looks at the listeners again some time after descriptors, or the rate of sessions, ran out. The timer keeps it alive
+/// until then.
 private final class ListenerRetry: LoopTask {
     static let delayMilliseconds = 100
     // SAFETY: the runtime holds the listeners, which outlive the workers.
     private unowned(unsafe) let runtime: ProxyRuntime
+    /// The listener that waits for the rate of sessions.
+    private let listener: Listener?
 
-    init(_ runtime: ProxyRuntime) {
+    init(_ runtime: ProxyRuntime, _ listener: Listener? = nil) {
         unsafe self.runtime = runtime
+        self.listener = listener
         super.init()
     }
 
     override func run(on worker: Worker, _ reason: WakeReason) {
+        // First: who finds the rate used up again asks for another look.
+        listener?.rateAwaited()
         // SAFETY: as above.
         unsafe runtime.connectionEnded(on: worker)
     }

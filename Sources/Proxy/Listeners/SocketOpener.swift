@@ -71,7 +71,7 @@ struct SocketOpener {
         guard address.family == .ipv4 || address.family == .ipv6 else { return }
         let tcp = Int32(IPPROTO_TCP)
         _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-        _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1)
+        if tuning.reusesPorts || bind.shards > 1 { _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1) }
         _ = kernel.setOption(fd, tcp, TCP_NODELAY, 1)
         if address.family == .ipv6 {
             let only: Int32 = bind.v6only ? 1 : 0

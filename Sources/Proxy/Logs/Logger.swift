@@ -55,7 +55,8 @@ public final class Logger: Sendable {
         self.options = options
         bodyLimit = (made.map(\.lengthBytes).max() ?? 1) - 1
         level = made.map(\.level).max() ?? .emerg
-        needsScope = !made.isEmpty && (format == .custom || formats.structuredData != nil)
+        needsScope =
+            !made.isEmpty && (format == .custom || formats.structuredData != nil || formats.error != nil)
         wantsRequestLine =
             !made.isEmpty && (format == .http || format == .httpCLF || format == .json || formats.wantRequestLine)
         wantsServerSource = !made.isEmpty && formats.wantServerAddresses
@@ -90,6 +91,22 @@ public final class Logger: Sendable {
         let lineLevel = record.level ?? (isNormal || !options.contains(.logSeparateErrors) ? LogLevel.info : .err)
         guard level >= lineLevel else { return }
         writer.startBody(limit: bodyLimit)
+        if !isNormal, let error = formats.error {
+            if let scope { error.write(scope, to: &writer.body) }
+        } else {
+            append(record, scope, writer, at: microseconds)
+        }
+        if let format = formats.structuredData, let scope {
+            writer.structuredData.start(limit: bodyLimit)
+            format.write(scope, to: &writer.structuredData)
+        }
+        send(lineLevel, on: writer, at: microseconds)
+        writer.structuredData.start()
+    }
+
+    private func append(
+        _ record: borrowing LogRecord, _ scope: SampleScope?, _ writer: LogWriter, at microseconds: Int64
+    ) {
         switch format {
         case .plain: return
         case .tcp: LogLayout.appendTCP(record, clock: &writer.clock, to: &writer.body)
@@ -98,12 +115,6 @@ public final class Logger: Sendable {
         case .custom: if let scope { formats.custom?.write(scope, to: &writer.body) }
         case .json: JSONLayout.appendTraffic(record, at: microseconds, clock: &writer.clock, to: &writer.body)
         }
-        if let format = formats.structuredData, let scope {
-            writer.structuredData.start(limit: bodyLimit)
-            format.write(scope, to: &writer.structuredData)
-        }
-        send(lineLevel, on: writer, at: microseconds)
-        writer.structuredData.start()
     }
 
     /// Logs a connection that broke before it became a session (manual, section 8.2.5).
@@ -164,9 +175,12 @@ extension LogRecord {
 public struct LogFormats: Sendable {
     var custom: LogFormat?
     var structuredData: LogFormat?
+    /// `error-log-format`: for lines about what went wrong.
+    var error: LogFormat?
 
-    public init(custom: LogFormat? = nil, structuredData: LogFormat? = nil) {
+    public init(custom: LogFormat? = nil, structuredData: LogFormat? = nil, error: LogFormat? = nil) {
         self.custom = custom
+        self.error = error
         self.structuredData = structuredData
     }
 
@@ -186,10 +200,10 @@ public struct LogFormats: Sendable {
         default: return nil
         }
         let expressions = ExpressionParser(point: .logs, context: ArgumentContext())
-        return try? FormatParser(expressions: expressions, isLog: true).parse(Array(text.utf8))
+        return try? FormatParser(expressions: expressions, use: .log).parse(Array(text.utf8))
     }
 
-    private var all: [LogFormat] { [custom, structuredData].compactMap { $0 } }
+    private var all: [LogFormat] { [custom, structuredData, error].compactMap { $0 } }
 
     /// Expressions may ask for what was captured of the request, too.
     var wantRequestLine: Bool {

@@ -26,6 +26,10 @@ final class Processing {
     let uniqueIDHeader: [UInt8]?
     /// `option http-buffer-request`.
     let buffersRequests: Bool
+    /// `option http-restrict-req-hdr-names`; nil: all names pass.
+    let restrictedNames: RestrictedNames?
+    /// `option checkcache`.
+    let checksCaching: Bool
     let inspectMilliseconds: Int?
     let responseInspectMilliseconds: Int?
     /// The section's name, which `auth` states as realm unless told otherwise.
@@ -55,15 +59,18 @@ final class Processing {
         uniqueIDFormat = section.kind.hasFrontend ? section.settings.uniqueIDFormat : nil
         uniqueIDHeader = section.kind.hasFrontend ? section.settings.uniqueIDHeader : nil
         buffersRequests = isHTTP && section.settings.options.contains(.httpBufferRequest)
+        let names = section.settings.restrictedNames
+        restrictedNames = isHTTP && names != .preserve ? names : nil
+        checksCaching = isHTTP && section.kind.hasBackend && section.settings.options.contains(.checkCache)
         inspectMilliseconds = section.settings.requestInspectMilliseconds
         responseInspectMilliseconds = section.settings.responseInspectMilliseconds
         name = Array(section.name.utf8)
         touchesRequests =
             !(contentRules.isEmpty && requestRules.isEmpty && redirects.isEmpty && captures.isEmpty)
-            || monitorURI != nil || buffersRequests || uniqueIDHeader != nil
+            || monitorURI != nil || buffersRequests || uniqueIDHeader != nil || restrictedNames != nil
         touchesResponses =
             !(responseContentRules.isEmpty && responseRules.isEmpty && afterRules.isEmpty && captures.response.isEmpty)
-            || captures.cookieName != nil
+            || captures.cookieName != nil || checksCaching
         touchesConnections = !(connectionRules.isEmpty && sessionRules.isEmpty)
     }
 }
@@ -84,7 +91,7 @@ final class RuleState {
     }
 
     /// Why a request does not go on now.
-    enum Wait: UInt8 { case none, contents, body, tarpit }
+    enum Wait: UInt8 { case none, contents, body, tarpit, responseBody }
 
     var phase = Phase.none
     /// The next rule of the set that is being evaluated.
@@ -109,12 +116,18 @@ final class RuleState {
     var destination = SocketAddress()
     /// The server that `use-server` names.
     var preferredServer: Server?
+    /// Who waits for a server is served by these: lower values first.
+    var priorityClass: Int32 = 0
+    var priorityOffset: Int32 = 0
+    /// The set of rules that a response has come to, and what its head said of its connection.
+    var responseStation = 0
+    var responseDirectives: ConnectionDirectives = []
     /// What rules and `capture` lines have kept.
     var captures: CaptureStore?
     /// Both ends of the connection to the server (%bi:%bp, %si:%sp); kept when a log asks for them.
     var serverSource = LogAddress()
     var serverAddress = LogAddress()
-    /// What a server sent in `mode tcp` before rules let it pass, and until when they may wait.
+    /// What a server sent in `mode tcp` before rules let it pass, and until when rules for responses may wait.
     var late = ChunkChain()
     var isHoldingResponse = false
     var inspectionDeadline = Ticks.never
@@ -137,6 +150,8 @@ final class RuleState {
         changesSource = false
         if reply != nil { reply = nil }
         requestNumber = nil
+        priorityClass = 0
+        priorityOffset = 0
         lastRule = .none
         uniqueID.removeAll(keepingCapacity: true)
         if preferredServer != nil { preferredServer = nil }

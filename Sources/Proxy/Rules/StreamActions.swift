@@ -39,9 +39,20 @@ extension ProxiedStream {
                 _ = worker.kernel.setOption(fd, SOL_SOCKET, SO_MARK, Int32(bitPattern: mark))
             }
         case .capture(let expression, let slot): capture(expression, slot, scope)
+        case .setPriority(let isOffset, let expression): setPriority(isOffset, expression, scope)
+        case .setNice: break
         default: return false
         }
         return true
+    }
+
+    private func setPriority(_ isOffset: Bool, _ expression: Expression, _ scope: StreamScope) {
+        scope.beginEvaluation()
+        guard let sample = expression.evaluate(scope), let number = SampleCasts.cast(sample, to: .type(.integer), scope)
+        else { return }
+        let bound: Int64 = isOffset ? 524_287 : 2_047
+        let value = Int32(min(max(number.integer, -bound), bound))
+        if isOffset { ruleState.priorityOffset = value } else { ruleState.priorityClass = value }
     }
 
     // MARK: Variables

@@ -36,31 +36,50 @@ extension ChunkChain {
             if count == 1, decoder == nil {
                 return unsafe UnsafeRawBufferPointer(start: vectors[0].iov_base, count: vectors[0].iov_len)
             }
-            var decoder = decoder
-            var used = 0
-            func copy(_ bytes: UnsafeRawBufferPointer) {
-                let count = min(bytes.count, room.count - used)
-                guard count > 0, let from = bytes.baseAddress, let to = room.baseAddress else { return }
-                // SAFETY: `count` bytes are there on both sides.
-                unsafe (to + used).copyMemory(from: from, byteCount: count)
-                used += count
-            }
+            var copy = unsafe ContentCopy(decoder, room)
             for index in 0..<count {
-                let piece = unsafe UnsafeRawBufferPointer(
-                    start: vectors[index].iov_base, count: vectors[index].iov_len)
-                guard decoder != nil else {
-                    unsafe copy(piece)
-                    continue
-                }
-                var place = 0
-                // SAFETY: the ranges lie inside of the piece, and `used` within the room.
-                while place < piece.count, case .data(let range)? = unsafe decoder?.next(piece, from: place) {
-                    unsafe copy(UnsafeRawBufferPointer(rebasing: piece[range]))
-                    place = range.upperBound
-                }
+                unsafe copy.append(
+                    UnsafeRawBufferPointer(start: vectors[index].iov_base, count: vectors[index].iov_len))
             }
-            // SAFETY: so many bytes of the room were written.
-            return unsafe UnsafeRawBufferPointer(start: room.baseAddress, count: used)
+            return unsafe copy.bytes
         }
+    }
+}
+
+/// Puts the content of a body together, without the framing of chunks; what does not fit is left out.
+// SAFETY: whoever makes it keeps the room while it is used.
+@unsafe
+struct ContentCopy {
+    private var decoder: ChunkedDecoder?
+    private let room: UnsafeMutableRawBufferPointer
+    private var used = 0
+
+    /// - Parameter decoder: takes the framing of chunks off; nil: there is none.
+    init(_ decoder: ChunkedDecoder?, _ room: UnsafeMutableRawBufferPointer) {
+        unsafe self.decoder = decoder
+        unsafe self.room = unsafe room
+    }
+
+    /// What was put together.
+    // SAFETY: so many bytes of the room were written.
+    var bytes: UnsafeRawBufferPointer { unsafe UnsafeRawBufferPointer(start: room.baseAddress, count: used) }
+
+    /// Adds the next piece of the body.
+    mutating func append(_ piece: UnsafeRawBufferPointer) {
+        guard unsafe decoder != nil else { return unsafe copy(piece) }
+        var place = 0
+        // SAFETY: the ranges lie inside of the piece.
+        while place < piece.count, case .data(let range)? = unsafe decoder?.next(piece, from: place) {
+            unsafe copy(UnsafeRawBufferPointer(rebasing: piece[range]))
+            place = range.upperBound
+        }
+    }
+
+    private mutating func copy(_ piece: UnsafeRawBufferPointer) {
+        let count = unsafe min(piece.count, room.count - used)
+        guard count > 0, let from = piece.baseAddress, let to = unsafe room.baseAddress else { return }
+        // SAFETY: `count` bytes are there on both sides.
+        unsafe (to + used).copyMemory(from: from, byteCount: count)
+        unsafe used += count
     }
 }

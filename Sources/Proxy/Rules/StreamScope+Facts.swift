@@ -11,7 +11,7 @@ extension StreamScope {
         let timeouts = stream.backend?.settings.timeouts
         switch fact {
         case .thread: return Int64(worker.index)
-        case .isStopping: return runtime.draining ? 1 : 0
+        case .isStopping: return runtime.stopping ? 1 : 0
         case .isHTTP: return frontend.settings.mode == .http ? 1 : 0
         case .isFirstRequest: return stream.isFirstRequest ? 1 : 0
         case .frontendID: return directory.section(of: frontend).map { Int64($0.id) }
@@ -32,7 +32,8 @@ extension StreamScope {
             else { return nil }
             return Int64(section.servers[server.index].id)
         case .serverMajorVersion: return stream.connection == nil ? nil : 1
-        case .priorityClass, .priorityOffset: return 0
+        case .priorityClass: return Int64(stream.rules?.priorityClass ?? 0)
+        case .priorityOffset: return Int64(stream.rules?.priorityOffset ?? 0)
         case .lastRuleLine:
             let rule = stream.ruleState.lastRule
             return rule == .none ? nil : Int64(rule.line)
@@ -45,7 +46,7 @@ extension StreamScope {
         case .defaultBackendName: return stream.frontend.defaultBackend?.name.sample
         case .listenerName: return stream.acceptor?.name?.sample
         case .backendName: return stream.backend?.name.sample
-        case .serverName: return stream.reachedServer?.name.sample
+        case .serverName: return stream.reachedServer.flatMap { $0.isListed ? $0.name.sample : nil }
         case .uniqueID:
             let identifier = stream.uniqueID(self)
             return identifier.isEmpty ? nil : scratch.string(identifier)
@@ -84,22 +85,22 @@ extension StreamScope {
         switch fact {
         case .backendConnections: return Int64(backend.current)
         case .backendSessionRate: return rate(backend.counters, .sessions)
-        case .queueLength: return Int64(backend.queue.count)
+        case .queueLength: return Int64(backend.waitingCount)
         case .averageQueueLength:
             let servers = usableCount(backend)
-            let waiting = Int64(backend.queue.count)
+            let waiting = Int64(backend.waitingCount)
             return servers > 0 ? (waiting + servers - 1) / servers : waiting * 2
         case .usableServers: return usableCount(backend)
-        case .freeConnections:
+        default:
             let hasActive = usable.contains { !$0.settings.isBackup }
             var free: Int64 = 0
             for server in usable where server.settings.isBackup == !hasActive {
-                if server.settings.maxconn == 0 { return -1 }
-                free += Int64(max(0, server.settings.maxconn - server.current))
+                let limits = server.settings
+                if limits.maxconn == 0 || (fact == .freeSlots && limits.maxqueue == 0) { return -1 }
+                free += Int64(max(0, limits.maxconn - server.current))
+                if fact == .freeSlots { free += Int64(max(0, limits.maxqueue - server.queue.count)) }
             }
             return free
-        // A server's queue has no limit of its own.
-        default: return -1
         }
     }
 
@@ -116,8 +117,7 @@ extension StreamScope {
             return server.settings.maxconn == 0 ? -1 : Int64(max(0, server.settings.maxconn - server.current))
         case .isUp: return server.isUp.load(ordering: .relaxed) ? 1 : 0
         case .initialWeight, .weight, .userWeight: return Int64(server.settings.weight)
-        // Whoever waits, waits for the backend.
-        case .queueLength: return 0
+        case .queueLength: return Int64(server.queue.count)
         case .sessionRate: return rate(server.counters, .sessions)
         }
     }

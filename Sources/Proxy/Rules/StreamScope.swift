@@ -166,8 +166,9 @@ final class StreamScope: SampleScope {
 
     // SAFETY: of these two: the stream's chunks and the room stand until the evaluation is over.
     override func body(response: Bool) -> UnsafeRawBufferPointer {
-        guard !response, let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
-        return unsafe stream.requestBodyBytes(copiedTo: room.bytes)
+        guard let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }
+        return unsafe response
+            ? stream.responseBodyBytes(copiedTo: room.bytes) : stream.requestBodyBytes(copiedTo: room.bytes)
     }
 
     override func payload(response: Bool) -> UnsafeRawBufferPointer {

@@ -10,6 +10,8 @@ import HTTP
 /// then hands it back, with the bytes of the next request that came along (pipelining, RFC 9112 section 9.3.2).
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: `lastServerReference` is a server's, and servers live as long as the runtime, which outlives connections.
+@safe
 final class HTTPConnection: TransportConsumer {
     let context: WorkerContext
     let transport: Transport
@@ -23,6 +25,8 @@ final class HTTPConnection: TransportConsumer {
     // Flags stand where the address leaves room for them: an idle connection is little more than this object.
     private var isOver = false
     private var isLingering = false
+    /// Requests keep to the server of the first, and to the connection to it.
+    var isBound = false
     private(set) var acceptDateMicroseconds: Int64 = 0
     /// Since when the connection waits for a request: accept, or the end of the response before.
     private(set) var idleSince = Ticks.zero
@@ -33,6 +37,12 @@ final class HTTPConnection: TransportConsumer {
     private var pending: Chunk?
     /// A server connection that no other client may use (`http-reuse never`).
     var ownServer: ServerConnection?
+    /// The server that the next request prefers.
+    var lastServer: Server? {
+        get { unsafe lastServerReference?.takeUnretainedValue() }
+        set { unsafe lastServerReference = newValue.map { unsafe Unmanaged.passUnretained($0) } }
+    }
+    private var lastServerReference: Unmanaged<Server>?
 
     /// Takes over an accepted socket; `start` begins.
     init(_ fd: Int32, context: WorkerContext, listener: Listener, client: LogAddress) {
@@ -146,6 +156,7 @@ final class HTTPConnection: TransportConsumer {
         }
         let timeouts = frontend.settings.timeouts
         wait(timeouts.httpKeepAliveMilliseconds ?? timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
+        if context.isDraining { closeInTime() }
         transport.receive(credit: context.bufferBytes)
     }
 
@@ -167,7 +178,17 @@ final class HTTPConnection: TransportConsumer {
 
     /// Closes at once if no request is being served; for stopping.
     func closeIfIdle() {
-        if exchange == nil && pending == nil && requestCount > 0 && !isOver && !isLingering { end() }
+        if frontend.settings.options.contains(.idleCloseOnResponse) { return }
+        guard exchange == nil && pending == nil && requestCount > 0 && !isOver && !isLingering else { return }
+        if context.closeSpreadEnd == nil { end() } else { closeInTime() }
+    }
+
+    /// A stop spreads the closing of idle connections: this one gets its moment.
+    private func closeInTime() {
+        guard let end = context.closeSpreadEnd, end != .never else { return }
+        let left = max(1, end.milliseconds(since: worker.now))
+        let due = worker.now.adding(milliseconds: Int(clamping: context.scope.random() % left))
+        if due < deadline { worker.schedule(self, at: due) }
     }
 
     private func end(reset: Bool = false) {

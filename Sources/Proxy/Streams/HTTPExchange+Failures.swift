@@ -20,10 +20,11 @@ extension HTTPExchange {
         stopSeekingServer()
         record.status = Int32(clamping: status)
         let answer = (backend?.errors ?? frontend.errors).response(for: status)
-        if hasAfterRules || answer.reply != nil, !isDelivering { return respondByRules(answer, cause, phase) }
+        let isEdited = hasAfterRules || frontend.settings.options.contains(.caseAdjustClient)
+        if isEdited || answer.reply != nil, !isDelivering { return respondByRules(answer, cause, phase) }
         keepsServer = false
         keepsClient =
-            keepsClient && !context.isDraining && answer.mayPersist && requestBody.isDone && state != .requestHead
+            keepsClient && !context.endsConnection && answer.mayPersist && requestBody.isDone && state != .requestHead
         let isHead = state != .requestHead && request.method == .head
         let bytes = keepsClient ? answer.persistent : answer.closing
         let headBytes = keepsClient ? answer.persistentHeadBytes : answer.closingHeadBytes
@@ -86,6 +87,21 @@ extension HTTPExchange {
         keepsClient = false
         record.requestMilliseconds = -1
         respond(Int(error.status.code), .proxy, .request)
+    }
+
+    /// Refuses the content of an old request that most peers expect none of: one that does not look for it would take
+    /// it for the next request. False: it may have some.
+    func refusesPayload() -> Bool {
+        switch request.method {
+        case .get, .head, .delete: break
+        default: return false
+        }
+        if context.tuning.acceptsPayloadWithAnyMethod { return false }
+        frontend.counters.add(.requestErrors, on: worker.index)
+        keepsClient = false
+        record.requestMilliseconds = -1
+        respond(413, .proxy, .request)
+        return true
     }
 
     /// The body's framing is broken.
@@ -171,6 +187,7 @@ extension HTTPExchange {
         case .noServer, .connectFailed: respond(503, .server, .connect)
         case .connectTimeout: respond(503, .serverTimeout, .connect)
         case .queueTimeout: respond(503, .serverTimeout, .queue)
+        case .queueFull: respond(503, .server, .queue)
         case .resource: respond(503, .resource, .connect)
         }
     }
@@ -178,6 +195,7 @@ extension HTTPExchange {
     func serverWaitOver() {
         switch state {
         case .responseHead:
+            if holdsResponse { return heldResponseTimedOut() }
             if retries(for: .responseTimeout) { return }
             countServerError()
             respond(504, .serverTimeout, .headers)
@@ -222,7 +240,8 @@ extension HTTPExchange {
 
     func serverFailed() {
         switch state {
-        case .responseHead: serverEndedBeforeResponse()
+        case .responseHead:
+            if holdsResponse { serverReceivedEnd() } else { serverEndedBeforeResponse() }
         case .responseBody: cutOff(.server)
         case .tunnel: abort(.server, .data)
         case .finishing:

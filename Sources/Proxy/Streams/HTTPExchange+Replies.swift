@@ -81,7 +81,9 @@ extension HTTPExchange {
 
     /// Asks for a user and a password: 407 where the client speaks to a proxy, else 401 (RFC 9110, section 11).
     func challenge(_ realm: [UInt8]?) {
-        let isProxy = request.targetForm == .absolute && request.has(.proxyConnection)
+        let isProxy =
+            request.targetForm == .absolute
+            && (request.has(.proxyConnection) || frontend.settings.options.contains(.httpUseProxyHeader))
         let status = isProxy ? 407 : 401
         let page = (backend?.errors ?? frontend.errors).response(for: status).persistent
         let realm = realm ?? frontend.processing.name
@@ -100,24 +102,31 @@ extension HTTPExchange {
         let text = context.texts.format(redirect.target, scope)
         if redirect.ignoresEmpty && text.span.isEmpty { return false }
         let location = context.texts.make { writeLocation(redirect, text.span, to: &$0) }
+        scope.detach()
+        self.redirect(
+            redirect.status, location.span, cookie: redirect.cookie, .local, isResponse ? .headers : .request)
+        return true
+    }
+
+    /// Answers with a redirection and ends.
+    func redirect(
+        _ status: Int, _ location: Span<UInt8>, cookie: [UInt8] = [], _ cause: TerminationCause,
+        _ phase: TerminationPhase
+    ) {
         let texts = context.texts
         texts.reply.start(limit: context.bufferBytes)
-        startHead(redirect.status, &texts.reply)
+        startHead(status, &texts.reply)
         texts.reply.append("content-length: 0\r\nlocation: ")
-        texts.reply.append(location.span)
+        texts.reply.append(location)
         texts.reply.append("\r\n")
-        if redirect.status == 302 || redirect.status == 303 || redirect.status == 307 {
-            texts.reply.append("cache-control: no-cache\r\n")
-        }
-        if !redirect.cookie.isEmpty {
+        if status == 302 || status == 303 || status == 307 { texts.reply.append("cache-control: no-cache\r\n") }
+        if !cookie.isEmpty {
             texts.reply.append("set-cookie: ")
-            texts.reply.append(redirect.cookie)
+            texts.reply.append(cookie)
             texts.reply.append("\r\n")
         }
         texts.reply.append("\r\n")
-        scope.detach()
-        deliver(texts.reply, noContent, .local, isResponse ? .headers : .request)
-        return true
+        deliver(texts.reply, noContent, cause, phase)
     }
 
     private func writeLocation(_ redirect: Redirect, _ text: Span<UInt8>, to line: inout LogLine) {
@@ -220,13 +229,11 @@ extension HTTPExchange {
         let runsRules = !isDelivering
         isDelivering = true
         if runsRules && hasAfterRules && !passesAfterRules(backend?.processing, frontend.processing) { return }
-        keepsClient = keepsClient && !context.isDraining && requestBody.isDone && state != .requestHead
+        keepsClient = keepsClient && !context.endsConnection && requestBody.isDone && state != .requestHead
         guard var chunk = worker.pool.take() else { return abort(.resource, phase) }
         let option: ConnectionOption =
             keepsClient ? (request.version < .http11 ? .keepAlive : .implied) : .close
-        // SAFETY: the head's bytes lie in `responseChunk`, the region in a fresh block.
-        let written = unsafe HeadSerializer.writeResponse(
-            response, version: .http11, connection: option, into: chunk.freeBytes)
+        let written = writeResponseHead(option, into: &chunk)
         guard let written else { return respondPlainly(500, .internalError, phase) }
         chunk.extend(by: written)
         record.bytesRead &+= UInt64(written)

@@ -25,7 +25,9 @@ extension HTTPExchange {
             requestChunk = consume chunk
         }
         // SAFETY: the chunk stays in `requestChunk`, its bytes in place, until the head is reset or rebased.
-        switch unsafe RequestParser(limits: parserLimits).parse(requestBytes, into: request) {
+        let isLenient = frontend.settings.options.contains(.acceptInvalidRequest)
+        let limits = isLenient ? context.lenientLimits : parserLimits
+        switch unsafe RequestParser(limits: limits).parse(requestBytes, into: request) {
         case .needMore:
             if frontend.settings.timeouts.httpRequestMilliseconds == nil {
                 clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
@@ -61,6 +63,7 @@ extension HTTPExchange {
         if frontend.logger.wantsRequestLine { captureRequestLine() }
         directives = request.connectionDirectives
         let framing = request.requestFraming
+        if request.version < .http11 && framing != .none && refusesPayload() { return }
         requestBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
         keepsClient = false
         splitBody(headLength)
@@ -77,7 +80,9 @@ extension HTTPExchange {
         let frontend = self.frontend!
         guard let chosen = chooseBackend(frontend) else { return respond(503, .server, .connect) }
         enter(chosen)
-        aborts = frontend.settings.options.union(chosen.settings.options).contains(.abortOnClose)
+        let options = frontend.settings.options.union(chosen.settings.options)
+        aborts = options.contains(.abortOnClose)
+        sendsAtOnce = options.contains(.httpNoDelay)
         chosen.counters.add(.requests, on: worker.index)
         connectionMode = max(connectionMode, chosen.settings.httpConnectionMode)
         if connectionMode == .close { keepsClient = false }
@@ -88,7 +93,7 @@ extension HTTPExchange {
     func seekServer() {
         guard let frontend, let chosen = backend else { return }
         if let rules { rules.phase = .none }
-        if !chosen.processing.useServers.isEmpty { ruleState.preferredServer = chooseServer(chosen) }
+        if let server = preferredServer(chosen) { ruleState.preferredServer = server }
         prepareHead(frontend, chosen)
         if let header = frontend.processing.uniqueIDHeader { addUniqueID(header) }
         if !requestBody.isDone {
@@ -155,26 +160,6 @@ extension HTTPExchange {
         }
         unsafe record.captureRequestLine(
             UnsafeRawBufferPointer(rebasing: bytes[start..<end]), maximumBytes: context.loggedLineBytes)
-    }
-
-    /// Edits the head as the connection and the options ask.
-    private func prepareHead(_ frontend: Frontend, _ backend: Backend) {
-        if directives.rawValue & ~ConnectionDirectives.persistent.rawValue != 0 || request.has(.keepAlive)
-            || request.has(.te) || request.has(.proxyConnection) || request.has(.upgrade)
-        {
-            request.removeHopByHopFields(keepUpgrade: isUpgrade)
-            // Who sends TE says so in Connection (RFC 9110, section 10.1.4).
-            if request.has(.te) { _ = request.add(.connection, value: "te") }
-        }
-        guard let option = backend.settings.forwardFor ?? frontend.settings.forwardFor else { return }
-        let address = record.client.socketAddress
-        if let except = option.except, address.isIn(except) { return }
-        var header = option.header
-        header.makeContiguousUTF8()
-        let name = header.utf8.span
-        if option.ifNone && request.firstIndex(named: name) != nil { return }
-        let text = rules?.changesSource == true ? Array(address.host.utf8) : client.addressText
-        if !text.isEmpty { _ = request.add(name: name, value: text.span) }
     }
 
     // MARK: The body
@@ -291,7 +276,9 @@ extension HTTPExchange {
             clientDeadline = .never
         }
         if state == .responseHead {
-            if transport.credit == 0 { transport.receive(credit: context.windowBytes) }
+            if transport.credit == 0 {
+                transport.receive(credit: holdsResponse ? responseHeadRoom : context.windowBytes)
+            }
             serverDeadline = deadline(serverWaitMilliseconds)
         }
         arm()
@@ -325,6 +312,9 @@ extension HTTPExchange {
     // MARK: The server
 
     func assigned(_ server: Server) {
+        if let prefix = server.settings.redirectionPrefix, request.method == .get || request.method == .head {
+            return redirect(to: prefix)
+        }
         let client = self.client!
         if let own = client.ownServer {
             client.ownServer = nil
@@ -359,26 +349,16 @@ extension HTTPExchange {
 
     /// Sends the head, and as much of the body as there is.
     func sendRequest() {
-        guard let used = connection, backend != nil else { return }
+        guard let used = connection, let backend else { return }
         used.requestCount += 1
         state = .responseHead
         hasResponseBytes = false
         response.reset()
         keepsServer = connectionMode == .keepAlive
         guard var chunk = worker.pool.take() else { return respond(500, .resource, .connect) }
-        var option = ConnectionOption.implied
-        if isUpgrade {
-            option = .upgrade
-        } else if connectionMode != .keepAlive {
-            option = .close
-        } else if request.version < .http11 {
-            option = .keepAlive
+        guard let written = writeRequestHead(backend, used.server, into: &chunk) else {
+            return respond(400, .proxy, .request)
         }
-        // SAFETY: the head's bytes lie in `requestChunk`, the region in a fresh block.
-        let written = unsafe HeadSerializer.writeRequest(
-            request, version: request.version < .http11 ? .http10 : .http11, connection: option,
-            into: chunk.freeBytes)
-        guard let written else { return respond(400, .proxy, .request) }
         chunk.extend(by: written)
         let transport = used.transport
         transport.send(chunk)

@@ -27,7 +27,7 @@ extension HTTPExchange {
         } else {
             responseChunk = consume chunk
         }
-        parseResponse()
+        if holdsResponse { heldResponseArrived() } else { parseResponse() }
     }
 
     @unsafe
@@ -41,10 +41,12 @@ extension HTTPExchange {
 
     /// Parses what has come, one head after another until the final one.
     private func parseResponse() {
+        let isLenient = backend?.settings.options.contains(.acceptInvalidResponse) == true
+        let limits = isLenient ? context.lenientLimits : parserLimits
         // Bounded: each round takes a head off the chunk, or ends.
         while true {
             // SAFETY: the chunk stays in `responseChunk`, its bytes in place, until the head is reset.
-            switch unsafe ResponseParser(limits: parserLimits).parse(responseBytes, into: response) {
+            switch unsafe ResponseParser(limits: limits).parse(responseBytes, into: response) {
             case .needMore: return awaitResponseHead()
             case .failed: return badResponse()
             case .complete(let length):
@@ -62,7 +64,7 @@ extension HTTPExchange {
         connection?.transport.receive(credit: isBehind ? 0 : responseHeadRoom)
     }
 
-    private var responseHeadRoom: Int {
+    var responseHeadRoom: Int {
         switch responseChunk {
         case .some(let chunk): return max(1, context.bufferBytes - chunk.count)
         case .none: return context.bufferBytes
@@ -96,7 +98,7 @@ extension HTTPExchange {
         let framing = response.responseFraming(requestMethod: request.method)
         responseBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
         let ownDirectives = response.connectionDirectives
-        if context.isDraining { keepsClient = false }
+        if context.endsConnection { keepsClient = false }
         if !ownDirectives.contains(.persistent) || response.isFramingDoubtful { keepsServer = false }
         switch framing {
         case .tunnel: return startTunnel(headLength, ownDirectives)
@@ -111,9 +113,21 @@ extension HTTPExchange {
         case .none, .length, .chunked: break
         }
         if isUpgrade { isUpgrade = false }
-        if touchesResponse && !passesResponseRules() { return }
+        if touchesResponse {
+            switch beginResponseRules(ownDirectives) {
+            case .passed: break
+            case .waiting: return arm()
+            case .ended: return
+            }
+        }
+        forwardResponseHead(ownDirectives)
+    }
+
+    /// Nothing is in the way of the response any more.
+    func forwardResponseHead(_ ownDirectives: ConnectionDirectives) {
+        noteChallenge()
         state = .responseBody
-        sendResponseHead(headLength, ownDirectives, clientOption)
+        sendResponseHead(response.headLength, ownDirectives, clientOption)
     }
 
     private var clientOption: ConnectionOption {
@@ -133,9 +147,7 @@ extension HTTPExchange {
         {
             response.removeHopByHopFields(keepUpgrade: option == .upgrade || response.status.code == 426)
         }
-        // SAFETY: the head's bytes lie in `head`, the region in a fresh block.
-        let written = unsafe HeadSerializer.writeResponse(
-            response, version: .http11, connection: option, into: chunk.freeBytes)
+        let written = writeResponseHead(option, into: &chunk)
         guard let written else {
             _ = (consume head).count
             return badResponse()
@@ -249,7 +261,7 @@ extension HTTPExchange {
 
     /// Pushes out what was queued for the client, and lets the server send on as there is room.
     private func responseForwarded(moreFollows: Bool = false) {
-        let result = client.transport.flush(more: moreFollows)
+        let result = client.transport.flush(more: moreFollows && !sendsAtOnce)
         if case .failed = result { return clientFailed() }
         if state == .tunnel { return tunnelOpened() }
         if responseBody.isDone {
@@ -277,7 +289,7 @@ extension HTTPExchange {
 
     func clientDrained() {
         if state == .tunnel { return tunnelOpened() }
-        if state == .responseHead { return awaitResponseHead() }
+        if state == .responseHead { return holdsResponse ? arm() : awaitResponseHead() }
         if state == .responseBody {
             if let server = connection?.transport {
                 server.receive(credit: context.windowBytes)
@@ -295,7 +307,8 @@ extension HTTPExchange {
     func serverReceivedEnd() {
         serverEnded = true
         switch state {
-        case .responseHead: serverEndedBeforeResponse()
+        case .responseHead:
+            if holdsResponse { heldResponseArrived() } else { serverEndedBeforeResponse() }
         case .responseBody:
             if responseBody.framing == .untilClose {
                 responseBody.isDone = true

@@ -5,8 +5,8 @@ import Engine
 import HTTP
 import Samples
 
-/// The way of a request through the rules: the frontend's, the choice of a backend, the backend's; and of a response
-/// through those of backend and frontend. Rules run in order, wait, and go on where they were.
+/// The way of a request through the rules: the frontend's, the choice of a backend, the backend's. Rules run in order,
+/// wait, and go on where they were.
 extension HTTPExchange {
     // MARK: Requests
 
@@ -64,7 +64,9 @@ extension HTTPExchange {
             return processing.buffersRequests ? buffer(processing) : .passed
         case .backendBody: return processing.buffersRequests ? buffer(processing) : .passed
         case .frontendRequest, .backendRequest:
-            return run(processing.requestRules, processing, isResponse: false)
+            let outcome = run(processing.requestRules, processing, isResponse: false)
+            guard case .passed = outcome, let names = processing.restrictedNames else { return outcome }
+            return restrictNames(names)
         case .frontendRedirect, .backendRedirect:
             return run(processing.redirects, processing, isResponse: false)
         case .none, .backend, .server, .tarpit: return .passed
@@ -90,7 +92,7 @@ extension HTTPExchange {
     // MARK: Sets of rules
 
     /// Evaluates a set from the rule at hand on.
-    private func run(_ rules: [RuleLine], _ processing: Processing, isResponse: Bool) -> RuleOutcome {
+    func run(_ rules: [RuleLine], _ processing: Processing, isResponse: Bool) -> RuleOutcome {
         if rules.isEmpty { return .passed }
         let scope = context.scope
         scope.attach(self, request: requestForRules, response: isResponse ? response : nil, isResponse: isResponse)
@@ -118,7 +120,7 @@ extension HTTPExchange {
     private var requestForRules: MessageHead? { requestChunk == nil ? nil : request }
 
     /// What a rule means for those behind it.
-    private enum Step { case goesOn, ends, waits, over }
+    enum Step { case goesOn, ends, waits, over }
 
     private func perform(_ action: RuleAction, _ scope: StreamScope, isResponse: Bool) -> Step {
         if ruleState.hasHint, case .earlyHint = action {} else if ruleState.hasHint { sendHints() }
@@ -142,7 +144,9 @@ extension HTTPExchange {
         case .authenticate(let realm):
             challenge(realm)
             return .over
-        case .waitForBody(let milliseconds, let bytes): return waitForBody(milliseconds, bytes) ? .goesOn : .waits
+        case .waitForBody(let milliseconds, let bytes):
+            if isResponse { return waitForResponseBody(milliseconds, bytes) }
+            return waitForBody(milliseconds, bytes) ? .goesOn : .waits
         case .setTimeout(let isTunnel, let value):
             setTimeout(isTunnel, value, scope)
             return .goesOn
@@ -173,6 +177,24 @@ extension HTTPExchange {
         }
         answer(reply, scope, .proxy, isResponse ? .headers : .request)
         return .over
+    }
+
+    /// `option http-restrict-req-hdr-names`: names of letters, digits and `-` alone.
+    private func restrictNames(_ policy: RestrictedNames) -> RuleOutcome {
+        for index in 0..<request.fieldCount where request.isLive(index) {
+            let name = request.name(index)
+            if (0..<name.count).allSatisfy({ name[$0].isLetter || name[$0].isDigit || name[$0] == UInt8(ascii: "-") }) {
+                continue
+            }
+            guard policy == .reject else {
+                request.delete(index)
+                continue
+            }
+            frontend.counters.add(.deniedRequests, on: worker.index)
+            respond(403, .proxy, .request)
+            return .ended
+        }
+        return .passed
     }
 
     /// `normalize-uri ... strict` met what is no valid encoding.
@@ -261,7 +283,7 @@ extension HTTPExchange {
             let scope = context.scope
             scope.attach(self, request: requestForRules)
             answer(reply, scope, .proxy, .tarpit)
-        case .none: arm()
+        case .none, .responseBody: arm()
         }
     }
 
@@ -272,49 +294,6 @@ extension HTTPExchange {
         ruleState.wait = .tarpit
         let timeouts = backend?.settings.timeouts ?? frontend.settings.timeouts
         serverDeadline = deadline(timeouts.tarpitMilliseconds ?? timeouts.connectMilliseconds ?? 0)
-    }
-
-    // MARK: Responses
-
-    /// How long the server may be silent.
-    var serverWaitMilliseconds: Int? {
-        rules?.serverMilliseconds ?? backend?.settings.timeouts.serverMilliseconds
-    }
-
-    /// Whether backend or frontend have something to do with responses.
-    var touchesResponse: Bool {
-        frontend.processing.touchesResponses || backend?.processing.touchesResponses == true
-    }
-
-    /// Carries out what backend and frontend have to do with a response of the server. False: it goes no further.
-    func passesResponseRules() -> Bool {
-        let before = backend?.processing, after = frontend.processing
-        if let store = captureStore() { store.capture(response, isResponse: true) }
-        for processing in [before, after === before ? nil : after] {
-            guard let processing else { continue }
-            for rules in [processing.responseContentRules, processing.responseRules] {
-                ruleState.index = 0
-                ruleState.isStrict = true
-                guard case .passed = run(rules, processing, isResponse: true) else { return false }
-            }
-        }
-        return passesAfterRules(before, after)
-    }
-
-    /// `http-after-response`, for responses of servers and for our own.
-    func passesAfterRules(_ before: Processing?, _ after: Processing) -> Bool {
-        for processing in [before, after === before ? nil : after] {
-            guard let processing, !processing.afterRules.isEmpty else { continue }
-            ruleState.index = 0
-            ruleState.isStrict = true
-            guard case .passed = run(processing.afterRules, processing, isResponse: true) else { return false }
-        }
-        return true
-    }
-
-    /// Whether a response of our own is looked at by rules.
-    var hasAfterRules: Bool {
-        !frontend.processing.afterRules.isEmpty || backend?.processing.afterRules.isEmpty == false
     }
 
     // MARK: Choices

@@ -112,6 +112,8 @@ final class HTTPExchange: ProxiedStream {
     var isUpgrade = false
     /// `option abortonclose` of the frontend or the backend.
     var aborts = false
+    /// `option http-no-delay`: no part of a response waits for the next one.
+    var sendsAtOnce = false
     var isLogged = false
     /// A response of our own is being sent: rules have had their say.
     var isDelivering = false
@@ -139,6 +141,10 @@ final class HTTPExchange: ProxiedStream {
         let isChunked = requestBody.framing == .chunked
         // SAFETY: the caller reads the bytes while the chain has them.
         return unsafe upload.contents(isChunked ? ChunkedDecoder(limits: parserLimits) : nil, copiedTo: room)
+    }
+    override func responseBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        // SAFETY: the response's block stays where it is while rules look at it.
+        unsafe heldContent(copiedTo: room)
     }
     override var sessionVariables: VariableTable? {
         get { client.variables }
@@ -221,7 +227,9 @@ final class HTTPExchange: ProxiedStream {
     /// Ends an exchange that went as it should, or whose error response has been sent.
     func complete() {
         if state == .spare { return }
-        let goesOn = keepsClient && requestBody.isDone && !clientEnded && !context.isDraining
+        let goesOn =
+            keepsClient && requestBody.isDone && !clientEnded
+            && (!context.isDraining || context.closeSpreadEnd != nil)
         releaseConnection()
         report()
         let connection = client!
@@ -272,9 +280,10 @@ final class HTTPExchange: ProxiedStream {
         }
         connection = nil
         if serverPhase == .connected { serverPhase = .none }
+        keepInMind(used.server, backend)
         let limit = used.server.settings.maxReuse
         if limit >= 0 && used.requestCount > limit { return used.close(reset: true) }
-        if backend.settings.httpReuse == .never {
+        if backend.settings.httpReuse == .never || client.isBound {
             if client.ownServer == nil && keepsClient { client.keep(used) } else { used.close(reset: true) }
         } else {
             used.server.idle[worker.index].put(used, on: worker)

@@ -10,6 +10,8 @@ enum ServerFailure {
     case noServer
     /// Nobody came free in time (`timeout queue`).
     case queueTimeout
+    /// As many wait for the server as may (`maxqueue`).
+    case queueFull
     /// The last attempt to connect failed.
     case connectFailed
     /// The last attempt to connect was not answered in time (`timeout connect`).
@@ -54,8 +56,6 @@ class ProxiedStream: QueuedStream {
     final var lanes = SpliceLanes()
     final var serverPhase = ServerPhase.none
     private final var ticket: QueueTicket?
-    /// How many waited before, at the entry.
-    private final var queuePosition: Int32 = 0
     final var retriesLeft = 0
 
     /// When the wait for the client, and for the server, is over.
@@ -78,6 +78,12 @@ class ProxiedStream: QueuedStream {
     /// What is here of the request's body, in one run of bytes: copied if it is in pieces.
     @unsafe
     func requestBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
+        // SAFETY: no bytes at all.
+        unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+    /// The same of the response's body.
+    @unsafe
+    func responseBodyBytes(copiedTo room: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer {
         // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
@@ -162,23 +168,47 @@ class ProxiedStream: QueuedStream {
     /// Asks the backend for a server.
     final func requestServer(avoiding avoided: Server? = nil) {
         guard let backend else { return serverUnavailable(.noServer) }
-        if let preferred = rules?.preferredServer.take(), let server = backend.assign(preferred: preferred) {
-            return place(on: server)
+        if let preferred = rules?.preferredServer.take() {
+            switch backend.assign(preferred: preferred) {
+            case .server(let server): return place(on: server)
+            case .full:
+                let limit = preferred.settings.maxqueue
+                if limit == 0 || preferred.queue.count < limit { return wait(for: preferred, of: backend) }
+                // Manual, section 5.2, `maxqueue`.
+                guard backend.settings.redispatchInterval != nil else {
+                    lastServer = preferred
+                    record.server = preferred.name
+                    return serverUnavailable(.queueFull)
+                }
+                record.isRedispatched = true
+                backend.counters.add(.redispatches, on: worker.index)
+            case .none: break
+            }
         }
         switch backend.assign(avoiding: avoided) {
         case .server(let server): place(on: server)
         case .none: serverUnavailable(.noServer)
-        case .full:
-            let ticket = QueueTicket(stream: self, backend: backend, worker: worker)
-            self.ticket = ticket
-            serverPhase = .queued
-            queuePosition = Int32(clamping: backend.queue.append(ticket))
-            serverDeadline = deadline(
-                backend.settings.timeouts.queueMilliseconds ?? backend.settings.timeouts.connectMilliseconds)
-            arm()
-            // A place may have come free between the look and the entry.
-            backend.serveQueue(on: worker)
+        case .full: wait(for: nil, of: backend)
         }
+    }
+
+    /// Waits in the backend's queue, or in that of a certain server.
+    private final func wait(for wanted: Server?, of backend: Backend) {
+        let key = QueueKey(
+            priorityClass: rules?.priorityClass ?? 0, now: worker.now, offsetMilliseconds: rules?.priorityOffset ?? 0)
+        let ticket = QueueTicket(stream: self, backend: backend, wanted: wanted, key: key, worker: worker)
+        self.ticket = ticket
+        serverPhase = .queued
+        if let wanted {
+            lastServer = wanted
+            record.server = wanted.name
+        }
+        ticket.queue.insert(ticket)
+        serverDeadline = deadline(
+            backend.settings.timeouts.queueMilliseconds ?? backend.settings.timeouts.connectMilliseconds)
+        arm()
+        // A place may have come free between the look and the entry.
+        if let wanted { backend.serveQueue(of: wanted, on: worker) } else { backend.serveQueue(on: worker) }
     }
 
     private final func place(on server: Server) {
@@ -201,8 +231,8 @@ class ProxiedStream: QueuedStream {
         self.ticket = nil
         ticket.stream = nil
         serverPhase = .none
-        // Those who waited before have been served, and with the stream itself as many have left the queue.
-        record.backendQueue = queuePosition &+ 1
+        let position = Int32(clamping: ticket.position)
+        if ticket.wanted == nil { record.backendQueue = position } else { record.serverQueue = position }
         place(on: server)
     }
 
@@ -212,10 +242,10 @@ class ProxiedStream: QueuedStream {
     }
 
     private final func leaveQueue() {
-        guard let ticket, let backend else { return }
+        guard let ticket else { return }
         self.ticket = nil
         // A granted ticket is on its way as a message; without its stream it gives the place back.
-        _ = backend.queue.remove(ticket)
+        _ = ticket.queue.remove(ticket)
         ticket.stream = nil
         record.queueMilliseconds = elapsed(since: queueStart)
         serverPhase = .none
@@ -229,8 +259,8 @@ class ProxiedStream: QueuedStream {
         let transport: Transport
         do {
             transport = try Connector.connect(
-                to: server, backend: backend, client: clientTransport, tuning: context.tuning, consumer: self,
-                on: worker)
+                to: server, at: destination(of: server), backend: backend, client: clientTransport,
+                tuning: context.tuning, consumer: self, on: worker)
         } catch {
             return connectFailed(error)
         }
@@ -240,6 +270,14 @@ class ProxiedStream: QueuedStream {
         context.statistics.serverConnections.add()
         serverDeadline = deadline(backend?.settings.timeouts.connectMilliseconds)
         arm()
+    }
+
+    /// Where to connect: where the client did, or where rules say it did, with `option transparent`.
+    private final func destination(of server: Server) -> SocketAddress {
+        if server.address.family != .unspecified { return server.address }
+        context.scope.attach(self)
+        defer { context.scope.detach() }
+        return context.scope.address(.destination)
     }
 
     final override func transportConnected(_ transport: Transport) {

@@ -212,6 +212,7 @@ final class TCPStream: ProxiedStream {
         switch failure {
         case .noServer, .connectFailed: end(.server, .connect)
         case .queueTimeout: end(.serverTimeout, .queue)
+        case .queueFull: end(.server, .queue)
         case .connectTimeout: end(.serverTimeout, .connect)
         case .resource: end(.resource, .connect)
         }

@@ -20,6 +20,8 @@ final class WorkerContext: LoopTask {
     let loggedLineBytes: Int
 
     let httpLimits: HTTPLimits
+    /// The same for heads with characters that they should not have.
+    let lenientLimits: HTTPLimits
     let tuning: ProxyTuning
     let logWriter: LogWriter
     /// Pipes for splicing; nil when nothing is to be spliced.
@@ -47,6 +49,9 @@ final class WorkerContext: LoopTask {
         unsafe runtimeReference = runtime
         self.tuning = tuning
         httpLimits = tuning.httpLimits
+        var lenient = tuning.httpLimits
+        lenient.acceptsInvalid = true
+        lenientLimits = lenient
         loggedLineBytes = tuning.loggedLineBytes
         logWriter = LogWriter(kernel: worker.kernel, statistics: process.worker(worker.index))
         pipes =
@@ -87,6 +92,19 @@ final class WorkerContext: LoopTask {
 
     /// Whether the process takes no new connections, and lets those it has end.
     var isDraining: Bool { runtime.draining }
+
+    /// When a stop that spreads the closing of connections has closed them all; nil: it closes them at once.
+    var closeSpreadEnd: Ticks? { runtime.closeSpreadEnd }
+
+    /// Whether the response that is being made is its connection's last, because the process is to end.
+    var endsConnection: Bool {
+        guard isDraining else { return false }
+        guard let end = closeSpreadEnd else { return true }
+        if end == .never { return false }
+        // The more of the time has passed, the likelier.
+        let left = Int(clamping: end.milliseconds(since: worker.now))
+        return left == 0 || Int(scope.random() % UInt64(runtime.tree.global.closeSpreadMilliseconds)) >= left
+    }
 
     /// What the variables of all streams take.
     var variablesTotal: VariableTotal { runtime.variables.total }

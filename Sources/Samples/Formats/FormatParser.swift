@@ -1,16 +1,35 @@
+/// What the text of a format becomes.
+public enum FormatUse: Sendable {
+    /// The line of a log: spaces are merged, what has no value is written as `-`.
+    case log
+    /// A part of an HTTP message: control characters are written as `%` and two digits.
+    case message
+    /// A value of its own.
+    case value
+
+    var flags: FormatFlags {
+        switch self {
+        case .log: .log
+        case .message: .message
+        case .value: []
+        }
+    }
+}
+
 /// Reads format strings (manual, section 8.2.6).
 ///
 /// Thread-safety: used while the configuration is read, by one thread.
 public struct FormatParser {
     private let expressions: ExpressionParser
-    private let isLog: Bool
+    private let use: FormatUse
+    private var isLog: Bool { use == .log }
 
     /// - Parameters:
     ///   - expressions: reads what stands in `%[...]`.
-    ///   - isLog: the line of a log: spaces are merged, what has no value is written as `-`.
-    public init(expressions: ExpressionParser, isLog: Bool) {
+    ///   - use: what becomes of the text.
+    public init(expressions: ExpressionParser, use: FormatUse) {
         self.expressions = expressions
-        self.isLog = isLog
+        self.use = use
     }
 
     /// What is being collected.
@@ -32,7 +51,7 @@ public struct FormatParser {
     }
 
     public func parse(_ text: [UInt8]) throws(ExpressionFailure) -> LogFormat {
-        var draft = Draft(shared: isLog ? [.log] : [])
+        var draft = Draft(shared: use.flags)
         var cursor = 0
         while cursor < text.count {
             let byte = text[cursor]

@@ -92,4 +92,6 @@ public struct FormatFlags: OptionSet, Sendable, Hashable {
     public static let escape = FormatFlags(rawValue: 4)
     /// The line of a log: what has no value is written as `-`, and spaces are merged.
     public static let log = FormatFlags(rawValue: 8)
+    /// A part of an HTTP message: control characters of expressions are written as `%` and two digits.
+    public static let message = FormatFlags(rawValue: 16)
 }

@@ -65,8 +65,8 @@ public final class LogFormat: Sendable {
             if flags.contains(.log) { line.appendNothing(flags) }
             return
         }
-        // Outside of logs a value is written as it is: only `+E` counts.
-        let kept: FormatFlags = flags.contains(.log) ? flags : flags.intersection(.escape)
+        // Outside of logs a value is written without quotes.
+        let kept: FormatFlags = flags.contains(.log) ? flags : flags.intersection([.escape, .message])
         // SAFETY: the sample's bytes stand until the next evaluation begins.
         unsafe line.append(text: sample.bytes, kept)
     }
@@ -77,7 +77,9 @@ extension LogLine {
     @unsafe
     public mutating func append(text: UnsafeRawBufferPointer, _ flags: FormatFlags) {
         if flags.contains(.quote) { append(UInt8(ascii: "\"")) }
-        if flags.contains(.escape) {
+        if flags.contains(.message) {
+            unsafe append(encoding: text, escapes: flags.contains(.escape))
+        } else if flags.contains(.escape) {
             for index in 0..<text.count {
                 // SAFETY: the index is below the count; the caller vouches for the text during the call.
                 let byte = unsafe text[index]
@@ -91,6 +93,25 @@ extension LogLine {
             unsafe append(raw: text)
         }
         if flags.contains(.quote) { append(UInt8(ascii: "\"")) }
+    }
+
+    /// Writes a value into a message: what could break it apart as `%` and two digits.
+    @unsafe
+    private mutating func append(encoding text: UnsafeRawBufferPointer, escapes: Bool) {
+        for index in 0..<text.count {
+            // SAFETY: the index is below the count; the caller vouches for the text during the call.
+            let byte = unsafe text[index]
+            if (byte < 0x20 && byte != 0x09) || byte == 0x7F {
+                append(UInt8(ascii: "%"))
+                append(LogLine.digit(byte >> 4, upperCase: true))
+                append(LogLine.digit(byte & 15, upperCase: true))
+                continue
+            }
+            if escapes && (byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]")) {
+                append(UInt8(ascii: "\\"))
+            }
+            append(byte)
+        }
     }
 
     /// Writes the text of a literal as the flags ask.

@@ -20,7 +20,7 @@ struct FormatTests {
     private func parse(_ text: String, log: Bool = true) throws -> LogFormat {
         try FormatParser(
             expressions: ExpressionParser(point: log ? .logs : .httpRequestHeader, context: ArgumentContext()),
-            isLog: log
+            use: log ? .log : .value
         ).parse(Array(text.utf8))
     }
 
@@ -35,6 +35,17 @@ struct FormatTests {
     func order() throws {
         #expect(try write("a%ci:%cp%%b") == "aci:0000BEEF%b")
         #expect(try parse("%ci %[int(1)] %cp").tags == [.client, .clientPort])
+    }
+
+    @Test("in a part of a message, control characters of expressions become % and two digits, others stay")
+    func message() throws {
+        var line = LogLine()
+        line.start(limit: 100)
+        let expressions = ExpressionParser(point: .httpRequestHeader, context: ArgumentContext())
+        let format = try FormatParser(expressions: expressions, use: .message).parse(
+            Array("\u{1}%[str(a%0d%0a%09%7f%22),url_dec] %{+E}[str(%22%0a),url_dec]".utf8))
+        format.write(SampleScope(valueLimit: 1024), to: &line)
+        #expect(line.text == "\u{1}a%0D%0A\t%7F\" \\\"%0A")
     }
 
     @Test("in a log, spaces are merged, those in front are dropped, and nothing counts as nothing")

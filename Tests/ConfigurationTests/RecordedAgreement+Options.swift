@@ -1,0 +1,114 @@
+// The same for options and actions of HTTP proxies, and what `global` has for them.
+extension RecordedAgreement {
+    /// Lines in an HTTP `listen`.
+    static let optionLines = #"""
+        + option checkcache
+        + no option checkcache
+        - option checkcache x
+        + option http-no-delay
+        + option http-pretend-keepalive
+        + option http-use-proxy-header
+        + option idle-close-on-response
+        + option prefer-last-server
+        + option transparent
+        + option h1-case-adjust-bogus-client
+        + option h1-case-adjust-bogus-server
+        + option accept-invalid-http-request
+        + option accept-invalid-http-response
+        + option http-restrict-req-hdr-names delete
+        + option http-restrict-req-hdr-names reject
+        + option http-restrict-req-hdr-names preserve
+        - option http-restrict-req-hdr-names
+        - option http-restrict-req-hdr-names foo
+        + option originalto
+        + option originalto except 10.0.0.0/8 header X-O
+        - option originalto if-none
+        - option originalto header
+        + dispatch 127.0.0.1:80
+        - dispatch 127.0.0.1
+        - dispatch
+        + http-send-name-header X
+        - http-send-name-header
+        + max-keep-alive-queue 5
+        + max-keep-alive-queue -1
+        - max-keep-alive-queue
+        + rate-limit sessions 10
+        - rate-limit sessions
+        - rate-limit sessions x
+        - rate-limit foo 10
+        + error-log-format %ST
+        - error-log-format
+        - error-log-format %XX
+        + server s 127.0.0.1:80 maxqueue 5
+        + server s 127.0.0.1:80 redir http://a
+        - server s 127.0.0.1:80 redir
+        + bind 127.0.0.1:18081 shards 2
+        + bind 127.0.0.1:18081 shards by-thread
+        - bind 127.0.0.1:18081 shards x
+        - bind 127.0.0.1:18081 shards 0
+        - bind 127.0.0.1:18081 shards
+        + bind 127.0.0.1:18081 process 1/all
+        + bind 127.0.0.1:18081 process all
+        - bind 127.0.0.1:18081 process 2
+        - bind 127.0.0.1:18081 process x
+        + http-request set-priority-class int(1)
+        - http-request set-priority-class
+        - http-request set-priority-class foo
+        + http-request set-priority-offset hdr(x)
+        - http-response set-priority-class int(1)
+        + http-request set-nice 5
+        - http-request set-nice
+        - http-request set-nice x y
+        + http-request set-nice 2000
+        + http-response set-nice -5
+        + tcp-request content set-nice 5
+        + tcp-request content set-priority-class int(1)
+        + tcp-request content set-priority-offset int(1)
+        + tcp-response content set-nice 5
+        - tcp-request connection set-nice 5
+        + http-response wait-for-body time 1s
+        + http-response wait-for-body time 1s at-least 5k
+        - http-response wait-for-body
+        - http-response wait-for-body at-least 5
+        - clitimeout 5s
+        - contimeout 5s
+        - srvtimeout 5s
+        """#
+
+    /// Lines in `global`.
+    static let optionGlobalLines = #"""
+        + grace 10s
+        - grace
+        - grace x
+        + close-spread-time 10s
+        + close-spread-time infinite
+        - close-spread-time
+        + h1-case-adjust a A
+        - h1-case-adjust a
+        - h1-case-adjust a b
+        - h1-case-adjust-file /nonexistent
+        + fd-hard-limit 1000
+        - fd-hard-limit
+        + strict-limits
+        + no strict-limits
+        + maxconnrate 5
+        + maxsessrate 5
+        - maxsessrate
+        + noreuseport
+        + noevports
+        + no-memory-trimming
+        + insecure-fork-wanted
+        + insecure-setuid-wanted
+        + no busy-polling
+        + no numa-cpu-mapping
+        + no set-dumpable
+        + profiling.tasks off
+        - profiling.tasks foo
+        - profiling.tasks
+        - tune.fd.edge-triggered foo
+        + tune.listener.multi-queue off
+        - tune.listener.multi-queue foo
+        + tune.http.cookielen 10
+        - tune.http.cookielen
+        """#
+}
