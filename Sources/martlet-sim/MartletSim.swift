@@ -29,7 +29,7 @@ struct MartletSim: ParsableCommand {
     @Option(help: "The kind of world: proxy, engine or all.")
     var world = "all"
 
-    @Option(help: "Pollers to draw from: epoll, kqueue, poll, select. May be given several times.")
+    @Option(help: "Pollers to draw from: epoll, io_uring, kqueue, poll, select. May be given several times.")
     var poller: [String] = []
 
     @Option(help: "Processes to run at a time.")

@@ -94,7 +94,7 @@ private final class EchoConnection: TransportConsumer {
 
     func begin() {
         itself = self
-        transport = SocketTransport(accepted: number, worker: worker, consumer: self)
+        transport = worker.makeTransport(accepted: number, consumer: self)
         transport?.receive(credit: 20_000)
     }
 
@@ -163,6 +163,7 @@ private struct EchoWorld {
         let machine = SimMachine(scheduler)
         var options = SimKernel.Options()
         options.offersKqueue = true
+        options.offersRings = true
         let server = SimKernel(machine, name: "server", options: options)
         let clients = KernelRig(kernel: SimKernel(machine, name: "clients"))
         let before = server.openDescriptors
@@ -252,7 +253,7 @@ private struct EchoWorld {
 }
 
 extension PollerChoice {
-    fileprivate static let each: [PollerChoice] = [.epoll, .kqueue, .poll, .select]
+    fileprivate static let each: [PollerChoice] = [.epoll, .kqueue, .uring, .poll, .select]
 }
 
 @Suite("The engine on a played kernel")
@@ -301,6 +302,7 @@ struct KernelEngineTests {
             world.networkFaults = .all(0.03)
             world.networkFaults[.reset] = 0.006
             world.serverFaults = .all(0.03)
+            (world.serverFaults[.completionBacklog], world.serverFaults[.lostCancel]) = (0.5, 0.5)
             let result = try world.run()
             #expect(result.outcome == .finished, "seed \(seed)")
             #expect(result.wrong == 0 && result.whole + result.broken == 6, "seed \(seed): \(result)")
@@ -309,9 +311,11 @@ struct KernelEngineTests {
             whole += result.whole
         }
         #expect(whole > 90, "most connections live through it: \(whole)")
-        let hasRegistrations = choice == .epoll || choice == .kqueue
+        let hasRegistrations = [.epoll, .kqueue, .uring].contains(choice)
         for fault in SimFault.allCases where fault != .wallClockJump {
-            if fault == .crowdWake && choice != .epoll || fault == .noRegistration && !hasRegistrations { continue }
+            if fault == .crowdWake && choice != .epoll && choice != .uring { continue }
+            if fault == .noRegistration && !hasRegistrations { continue }
+            if SimFault.ofRings.contains(fault) && choice != .uring { continue }
             #expect(counts[fault] > 0, "\(fault)")
         }
     }

@@ -161,6 +161,9 @@ open class Kernel: @unchecked Sendable {
     /// Whether this system has rings at all, whatever they can do.
     open var offersRings: Bool { false }
 
+    /// How large the rings of pollers are.
+    open var ringSize: RingSize { RingSize() }
+
     /// A ring of operations that the kernel completes (io_uring). Throws ENOSYS where there is none.
     open func makeRing(_ size: RingSize) throws(SystemError) -> Ring { throw SystemError(code: ENOSYS) }
 

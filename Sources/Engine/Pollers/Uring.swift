@@ -25,7 +25,10 @@ final class UringPoller: Poller {
     private let maxEvents: Int
     private let size: RingSize
     private var isEnabled = false
-    private var isRetiring = false
+    /// The thread stops: only what is closing is served.
+    private(set) var isRetiring = false
+    /// Transports that wait for their last completion.
+    var closing = 0
     private(set) var buffers: UringBuffers?
     private let shared = UringPlaces()
     /// Shared descriptors to look at before the next wait.
@@ -36,6 +39,11 @@ final class UringPoller: Poller {
     private var starved: [RingTransport] = []
     /// The waker's poll; armed anew when it ends.
     private var waker: Int32 = -1
+    private var isWakerArmed = false
+    /// Cancels that the ring had no room for: tried again before each wait.
+    private var refusedCancels: [RingToken] = []
+    /// Shared descriptors whose operations the ring had no room for.
+    private var refusedPlaces: [Int] = []
 
     init(_ kernel: Kernel, thread: Int, maxEvents: Int, size: RingSize, repeatsReceives: Bool) throws(SystemError) {
         ring = try kernel.makeRing(size)
@@ -58,9 +66,23 @@ final class UringPoller: Poller {
         if !isEnabled { enable(worker) }
         var timeout = timeoutMilliseconds
         if buffers?.isComplete == false || !starved.isEmpty { timeout = feed(timeout) }
+        if !refusedCancels.isEmpty { cancelRefused() }
+        if !isWakerArmed { armWaker() }
         if !dirty.isEmpty { convergeDirty(worker) }
         if unsafe !senders.isEmpty { prepareSends() }
+        if unsafe !refusedCancels.isEmpty || !dirty.isEmpty || !isWakerArmed || !senders.isEmpty || !starved.isEmpty {
+            timeout = soon(timeout)
+        }
+        // What was refused, or a listener that was asked for its credit, may have left work for this thread, behind
+        // its last look before it sleeps.
+        if timeout != 0 && worker.hasWork { timeout = 0 }
         return min(ring.submitAndWait(timeout), maxEvents)
+    }
+
+    /// How long to wait when something has to be tried again.
+    private func soon(_ timeout: Int32) -> Int32 {
+        let retry = Int32(Limits.starvedRetryMilliseconds)
+        return timeout < 0 ? retry : min(timeout, retry)
     }
 
     private func enable(_ worker: Worker) {
@@ -78,25 +100,38 @@ final class UringPoller: Poller {
             left &-= 1
             starved.removeFirst().blocksAreBack()
         }
-        if starved.isEmpty && blocksLent > 0 { return timeout }
-        let retry = Int32(Limits.starvedRetryMilliseconds)
-        return timeout < 0 ? retry : min(timeout, retry)
+        return starved.isEmpty && blocksLent > 0 ? timeout : soon(timeout)
+    }
+
+    /// Cancels the operation of a token, now or as soon as the ring has room: what is armed keeps its open file.
+    func cancel(_ token: RingToken) {
+        if ring.cancel(token) < 0 { refusedCancels.append(token) }
+    }
+
+    private func cancelRefused() {
+        let tokens = refusedCancels
+        refusedCancels.removeAll()
+        for token in tokens { cancel(token) }
     }
 
     private func prepareSends() {
         var position = 0
+        var left = 0
         while unsafe position < senders.count {
             // SAFETY: a transport in the list stays open, and so kept by its slot, until it was here.
-            unsafe senders[position]._withUnsafeGuaranteedRef { $0.prepareSend() }
+            if unsafe !senders[position]._withUnsafeGuaranteedRef({ $0.prepareSend() }) {
+                unsafe senders[left] = senders[position]
+                left &+= 1
+            }
             position &+= 1
         }
-        unsafe senders.removeAll(keepingCapacity: true)
+        unsafe senders.removeLast(senders.count &- left)
     }
 
     /// A transport has something to send, or waits for its turn among those that have: called back before the wait.
     func queueSend(_ transport: RingTransport) { unsafe senders.append(Unmanaged.passUnretained(transport)) }
 
-    /// A transport found no buffer: it is told when there are some.
+    /// A transport found no buffer, or the ring no room for its receive: it is told before the next wait.
     func queueStarved(_ transport: RingTransport) { starved.append(transport) }
 
     // MARK: Completions
@@ -119,7 +154,7 @@ final class UringPoller: Poller {
     }
 
     private func rung(_ completion: RingCompletion, _ worker: Worker) {
-        if !completion.hasMore { armWaker() }
+        if !completion.hasMore { isWakerArmed = false }
         worker.report(.waker, 0)
     }
 
@@ -169,7 +204,7 @@ final class UringPoller: Poller {
         forget(FDToken(fd: fd, generation: slot.loadState(.relaxed).generation))
     }
 
-    override func forget(_ token: FDToken) { _ = ring.cancel(RingToken(bits: token.bits)) }
+    override func forget(_ token: FDToken) { cancel(RingToken(bits: token.bits)) }
 
     // MARK: Shared descriptors
 
@@ -210,6 +245,7 @@ final class UringPoller: Poller {
             if place.fd >= 0 { converge(index, place, worker) }
         }
         dirty.removeAll(keepingCapacity: true)
+        while let index = refusedPlaces.popLast() { markDirty(index, shared.places[index]) }
     }
 
     /// Arms or cancels, so that what is outstanding comes to be what is wanted.
@@ -272,36 +308,35 @@ final class UringPoller: Poller {
             worker.activity.add(.pollerCalls)
             guard shared.accepts[Int(number)].prepare(on: ring, place, token) >= 0 else {
                 shared.returnAccept(number)
-                markDirty(index, place)
-                return
+                refusedPlaces.append(index)
+                break
             }
             place.accepting.append(number)
             place.outstanding &+= 1
         }
-        mirror(slot, .read, by: me)
+        if place.outstanding > 0 { mirror(slot, .read, by: me) }
     }
 
     private func cancel(_ index: Int, _ place: UringPlace, _ worker: Worker) {
         place.isCancelling = true
         if place.accepts {
             for number in place.accepting {
-                _ = ring.cancel(RingToken(.accept, number: number, generation: place.generation))
+                cancel(RingToken(.accept, number: number, generation: place.generation))
             }
         } else {
-            _ = ring.cancel(
-                RingToken(.sharedPoll, number: Int32(truncatingIfNeeded: index), generation: place.generation))
+            cancel(RingToken(.sharedPoll, number: Int32(truncatingIfNeeded: index), generation: place.generation))
         }
         worker.activity.add(.pollerCalls)
     }
 
     /// One of a shared descriptor's operations has completed.
-    private func completed(_ index: Int, _ place: UringPlace, _ worker: Worker) {
+    private func completed(_ index: Int, _ place: UringPlace, _ worker: Worker, again: Bool = true) {
         place.outstanding &-= 1
         if place.outstanding == 0 {
             place.armed = []
             if !place.isWithdrawing { mirror(worker.memory[place.fd], [], by: me) }
         }
-        markDirty(index, place)
+        if again { markDirty(index, place) }
     }
 
     private func sharedPolled(_ completion: RingCompletion, _ worker: Worker) {
@@ -313,12 +348,16 @@ final class UringPoller: Poller {
         }
         let token = FDToken(fd: place.fd, generation: place.generation)
         let isWithdrawing = place.isWithdrawing
-        completed(index, place, worker)
-        if isWithdrawing || isRetiring || completion.result == -ECANCELED { return }
-        let flags =
-            completion.result < 0
-            ? FDState.error | FDState.ready : EpollPoller.flags(UInt32(bitPattern: completion.result))
-        worker.report(token, flags)
+        let hasFailed = completion.result < 0 && completion.result != -ECANCELED && !isWithdrawing && !isRetiring
+        completed(index, place, worker, again: !hasFailed)
+        if hasFailed {
+            // Not polled again before a while has passed.
+            _ = worker.withShared(token.fd, token.generation) { _ in
+                worker.registrationFailed(token.fd, worker.memory[token.fd])
+            }
+        } else if !isWithdrawing && !isRetiring && completion.result >= 0 {
+            worker.report(token, EpollPoller.flags(UInt32(bitPattern: completion.result)))
+        }
     }
 
     private func accepted(_ completion: RingCompletion, _ worker: Worker) {
@@ -360,21 +399,24 @@ final class UringPoller: Poller {
             }
             markDirty(index, place)
         }
-        var rounds = 0
-        while rounds < 100 {
+        for _ in 0..<100 {
+            cancelRefused()
             convergeDirty(worker)
-            if !shared.places.contains(where: { $0.outstanding > 0 }) { return }
-            rounds += 1
-            let found = ring.submitAndWait(10)
-            for index in 0..<max(0, found) {
+            if unsafe !senders.isEmpty { prepareSends() }
+            // Once more when all is done: what was closed last is handed in.
+            let isDone = closing == 0 && !shared.places.contains { $0.outstanding > 0 }
+            let found = max(0, ring.submitAndWait(isDone ? 0 : 10))
+            for index in 0..<found {
                 let completion = ring.completion(index)
                 switch completion.token.operation {
                 case .sharedPoll: sharedPolled(completion, worker)
                 case .accept: accepted(completion, worker)
-                default: if let number = completion.buffer { _ = buffers?.take(number, byteCount: 0) }
+                case .receive, .send, .connect: worker.reportCompletion(completion, self)
+                default: break
                 }
             }
-            ring.consumed(max(0, found))
+            ring.consumed(found)
+            if isDone { return }
         }
     }
 
@@ -387,7 +429,10 @@ final class UringPoller: Poller {
         return made
     }
 
-    private func armWaker() { _ = ring.poll(waker, HOST_EPOLL_IN, repeats: true, RingToken(bits: FDToken.waker.bits)) }
+    private func armWaker() {
+        let token = RingToken(bits: FDToken.waker.bits)
+        isWakerArmed = ring.poll(waker, HOST_EPOLL_IN, repeats: true, token) >= 0
+    }
 
     override func close() {
         ring.close()

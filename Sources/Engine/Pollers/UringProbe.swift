@@ -239,7 +239,7 @@ extension PollerKind {
                 for thread in 0..<plan.threads {
                     made.append(
                         try UringPoller(
-                            kernel, thread: thread, maxEvents: plan.maxEvents, size: RingSize(),
+                            kernel, thread: thread, maxEvents: plan.maxEvents, size: kernel.ringSize,
                             repeatsReceives: features.repeatsReceives))
                 }
             } catch {

@@ -94,10 +94,14 @@ public final class RingTransport: Transport {
             }
             return poller.ring.receive(fd, count: min(credit, worker.pool.blockSizeBytes), total: 0, token)
         }
-        if result >= 0 { isReceiving = true } else { fail(later: ENOBUFS) }
+        if result >= 0 {
+            isReceiving = true
+        } else {
+            unsafe poller._withUnsafeGuaranteedRef { $0.queueStarved(self) }
+        }
     }
 
-    /// There are blocks again, for which the receive has waited.
+    /// There are blocks, or room in the ring, again, for which the receive has waited.
     func blocksAreBack() {
         if state == .open && credit > 0 && inbox.isEmpty { armReceive() }
     }
@@ -226,6 +230,10 @@ public final class RingTransport: Transport {
     // MARK: Completions
 
     override func completed(_ completion: RingCompletion, _ poller: UringPoller, on worker: Worker) {
+        if poller.isRetiring && !isClosed {
+            if let number = completion.buffer { _ = poller.buffers?.take(number, byteCount: 0) }
+            return
+        }
         switch completion.token.operation {
         case .receive: received(completion, poller)
         case .send: sent(completion.result)
@@ -266,11 +274,15 @@ public final class RingTransport: Transport {
         unsafe poller._withUnsafeGuaranteedRef { $0.queueSend(self) }
     }
 
-    /// Before the wait: everything that was queued in this turn, in one operation.
-    func prepareSend() {
+    /// Before the wait: everything that was queued in this turn, in one operation. Returns false when the ring has no
+    /// room for it.
+    func prepareSend() -> Bool {
         isInSenders = false
-        if isClosed { return closeIfIdle() }
-        if state != .open || isSending || queue.isEmpty || failure != 0 || sendFailure != 0 { return }
+        if isClosed {
+            closeIfIdle()
+            return true
+        }
+        if state != .open || isSending || queue.isEmpty || failure != 0 || sendFailure != 0 { return true }
         let token = worker.ringToken(.send, fd)
         // SAFETY: the vectors live on the stack during the call, which copies them; the chunks stay in the queue until
         // the send has completed.
@@ -283,9 +295,14 @@ public final class RingTransport: Transport {
             }
             return unsafe ring.send(fd, vectors.baseAddress!, vectorCount: count, more: sendsMore, token)
         }
+        guard result >= 0 else {
+            isInSenders = true
+            return false
+        }
         // What is left of it later waits for nothing.
         sendsMore = false
-        if result >= 0 { isSending = true } else { fail(later: ENOBUFS) }
+        isSending = true
+        return true
     }
 
     private func sent(_ result: Int32) {
@@ -314,6 +331,14 @@ public final class RingTransport: Transport {
         _ = worker.kernel.shutdown(fd, Int32(SHUT_WR))
     }
 
+    /// What a receive has not taken yet, the socket itself has to be asked for.
+    public override var holdsUnreadBytes: Bool {
+        if state != .open || hasEnded || failure != 0 { return false }
+        var byte: UInt8 = 0
+        // SAFETY: one byte, on the stack.
+        return unsafe worker.kernel.peek(fd, &byte, 1) > 0
+    }
+
     // MARK: Closing
 
     public override func close(reset: Bool = false) {
@@ -329,10 +354,16 @@ public final class RingTransport: Transport {
         // What is being sent is the kernel's to read until the send has completed.
         if !isSending { queue.removeAll() }
         // Before the cancelling, which it may spare: in one submission all of it, unlike an option for a reset.
-        if breaks { isConnecting = ring.disconnect(fd, worker.ringToken(.connect, fd)) >= 0 }
-        if isReceiving { _ = ring.cancel(worker.ringToken(.receive, fd)) }
-        if isSending { _ = ring.cancel(worker.ringToken(.send, fd)) }
-        if isConnecting && !breaks { _ = ring.cancel(worker.ringToken(.connect, fd)) }
+        if breaks {
+            isConnecting = ring.disconnect(fd, worker.ringToken(.connect, fd)) >= 0
+            if !isConnecting { worker.kernel.resetsWhenClosed(fd) }
+        }
+        unsafe poller._withUnsafeGuaranteedRef { poller in
+            if isReceiving { poller.cancel(worker.ringToken(.receive, fd)) }
+            if isSending { poller.cancel(worker.ringToken(.send, fd)) }
+            if isConnecting && !breaks { poller.cancel(worker.ringToken(.connect, fd)) }
+            poller.closing &+= 1
+        }
         closeIfIdle()
     }
 
@@ -341,6 +372,7 @@ public final class RingTransport: Transport {
     private func closeIfIdle() {
         if state != .closing || isReceiving || isSending || isConnecting || isInSenders { return }
         state = .closed
+        unsafe poller._withUnsafeGuaranteedRef { $0.closing &-= 1 }
         queue.removeAll()
         queue.releaseStorage()
         worker.remove(fd, close: false)

@@ -387,14 +387,7 @@ public final class SocketTransport: Transport {
 
     public override func close(reset: Bool = false) {
         if state == .closed { return }
-        if reset {
-            var value = linger(l_onoff: 1, l_linger: 0)
-            let size = MemoryLayout<linger>.size
-            // SAFETY: the option's value lives on the stack during the call.
-            unsafe withUnsafeBytes(of: &value) {
-                _ = unsafe worker.kernel.setOption(descriptor, SOL_SOCKET, SO_LINGER, $0.baseAddress!, size)
-            }
-        }
+        if reset { worker.kernel.resetsWhenClosed(descriptor) }
         state = .closed
         credit = 0
         reportsDrained = false

@@ -38,6 +38,25 @@ public enum SimFault: Int, CaseIterable, Sendable {
     case stall
     /// The wall clock is set, forwards or backwards. The monotonic one is not.
     case wallClockJump
+    /// An operation of a ring is done later than it could be.
+    case lateCompletion
+    /// A completion overtakes those of other operations.
+    case reorderedCompletions
+    /// A wait brings a few completions only of those that there are.
+    case completionBacklog
+    /// A repeating operation of a ring ends by itself.
+    case endedRepeat
+    /// A receive finds no provided buffer.
+    case noRingBuffer
+    /// A cancel comes too late: its operation is done, or being worked on.
+    case lostCancel
+    /// A ring takes no further operation (EBUSY).
+    case ringFull
+
+    /// Those that only rings know.
+    static let ofRings: [SimFault] = [
+        .lateCompletion, .reorderedCompletions, .completionBacklog, .endedRepeat, .noRingBuffer, .lostCancel, .ringFull,
+    ]
 }
 
 /// How likely each kind of fault is at each occasion for it. All are 0 at first: an ideal kernel.

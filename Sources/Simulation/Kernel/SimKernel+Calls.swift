@@ -72,9 +72,14 @@ extension SimKernel {
         firstFree = min(firstFree, Int(fd))
         for queue in kqueues { queue.closed(fd) }
         if file is SimKqueue { kqueues.removeAll { $0 === file } }
+        letGo(file)
+        return 0
+    }
+
+    /// One reference less to an open file.
+    func letGo(_ file: SimFile) {
         file.references -= 1
         if file.references == 0 { file.released() }
-        return 0
     }
 
     /// The error of a call that makes a descriptor, if chance wants one.
@@ -132,4 +137,5 @@ enum SimCall: UInt8 {
     case epollCreate, epollControl, epollWait, kqueueCreate, kqueueWait, kqueueClose, poll, select
     case open, unlink, rename, chmod, chown
     case wallClock, threadClock, setDescriptorLimit, startThread, joinThread, yieldThread, randomSeed, lookUpHost
+    case makeRing, ringEnable, ringEnter, ringClose
 }

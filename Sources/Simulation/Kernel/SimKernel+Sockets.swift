@@ -67,7 +67,10 @@ extension SimKernel {
     }
 
     func acceptFrom(_ fd: Int32, _ address: inout SocketAddress) -> Int32 {
-        guard let file = file(fd) else { return -EBADF }
+        file(fd).map { accept(from: $0, &address) } ?? -EBADF
+    }
+
+    func accept(from file: SimFile, _ address: inout SocketAddress) -> Int32 {
         guard let listener = file as? SimStream else { return file.isSocket ? -EOPNOTSUPP : -ENOTSOCK }
         guard listener.isListening else { return -EINVAL }
         // As Linux does it: the number comes first, so that EMFILE is the answer even if nobody waits.
@@ -169,6 +172,10 @@ extension SimKernel {
     func transmit(_ fd: Int32, _ bytes: UnsafeRawBufferPointer, isSend: Bool) -> Int {
         guard let file = file(fd) else { return -Int(EBADF) }
         if isSend && !file.isSocket { return -Int(ENOTSOCK) }
+        return unsafe transmit(file, bytes)
+    }
+
+    func transmit(_ file: SimFile, _ bytes: UnsafeRawBufferPointer) -> Int {
         let result = unsafe file.write(bytes, SimWrite(faults: faults))
         if result > 0 { unsafe machine.scheduler.trace.mix(UnsafeRawBufferPointer(rebasing: bytes[0..<result])) }
         return result

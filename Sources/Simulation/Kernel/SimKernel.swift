@@ -17,6 +17,9 @@ public final class SimKernel: Kernel, @unchecked Sendable {
         public var hardLimit: UInt64 = 4096
         /// Whether there is a kqueue.
         public var offersKqueue = false
+        /// Whether there are rings, and how large those of pollers are.
+        public var offersRings = false
+        public var ringSize = RingSize()
         public var processorCount = 4
         public var hostName = "simulated"
 
@@ -359,6 +362,17 @@ public final class SimKernel: Kernel, @unchecked Sendable {
     public override func kqueueClose(_ queue: Int32) -> Int32 {
         begin()
         return end(.kqueueClose, Int(queue), 0, file(queue) is SimKqueue ? remove(queue) : -EBADF)
+    }
+
+    public override var offersRings: Bool { options.offersRings }
+    public override var ringSize: RingSize { options.ringSize }
+
+    public override func makeRing(_ size: RingSize) throws(SystemError) -> Ring {
+        begin()
+        let fault = options.offersRings ? creationFault() : -ENOSYS
+        let number = end(.makeRing, size.entries, size.completions, fault < 0 ? fault : install(SimRingFile(machine)))
+        if number < 0 { throw SystemError(code: -number) }
+        return SimRing(self, size, number: number)
     }
 
     public override func poll(_ descriptors: UnsafeMutablePointer<pollfd>, _ count: Int, _ timeout: Int32) -> Int32 {

@@ -106,6 +106,7 @@ extension SimStream {
         }
         remote = SimStream.target(address)
         state = .connecting
+        pendingError = 0
         shutRead = false
         shutWrite = false
         sendConnect(firstAt: machine.scheduler.now, after: 1_000_000_000)

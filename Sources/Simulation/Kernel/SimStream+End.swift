@@ -52,7 +52,7 @@ extension SimStream {
     }
 
     func endArrived() {
-        if state == .dead || isOrphan { return }
+        if state == .dead || state == .fresh || isOrphan { return }
         if inbound.waiting > 0 {
             inbound.endWaits = true
             return
@@ -73,6 +73,7 @@ extension SimStream {
 
     /// The peer's reset has arrived, or the answer that nobody listens.
     func resetArrived() {
+        if state == .fresh { return }
         if state == .dead || isOrphan {
             state = .dead
             return
@@ -92,6 +93,26 @@ extension SimStream {
         travel { other.resetArrived() }
         let mine = self
         other.travel { mine.resetArrived() }
+    }
+
+    /// `connect` to no address: a connection is broken at once, and what is unread is gone.
+    func disconnect() -> Int32 {
+        if isUnix { return -EINVAL }
+        switch state {
+        case .fresh: break
+        case .listening: stopListening()
+        case .connecting, .connected, .dead:
+            if state != .dead {
+                if let other = peer { travel { other.resetArrived() } }
+                pendingError = ECONNRESET
+            }
+            peer = nil
+            inbound.clear()
+            (shutRead, shutWrite, finReceived, connectFailed, connectReports) = (false, false, false, false, false)
+            state = .fresh
+        }
+        wake(Mask.error, all: true)
+        return 0
     }
 
     // MARK: Close

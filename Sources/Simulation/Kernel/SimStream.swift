@@ -174,6 +174,7 @@ final class SimStream: SimFile {
         switch state {
         case .fresh, .listening:
             if pendingError != 0 { return -Int(takeError()) }
+            if shutRead && !isUnix && state == .fresh { return 0 }
             return isUnix ? -Int(EINVAL) : -Int(ENOTCONN)
         case .connecting: return -Int(EAGAIN)
         case .connected, .dead: break
@@ -320,7 +321,7 @@ final class SimStream: SimFile {
     }
 
     private func arrived(_ length: Int) {
-        if state == .dead { return }
+        if state == .dead || state == .fresh { return }
         if isOrphan && !isUnix {
             // Nobody is there to read it.
             guard let sender = peer else { return }
@@ -344,7 +345,7 @@ final class SimStream: SimFile {
 
     /// The reader has made room: what had to wait arrives.
     private func sendWaiting() {
-        if state == .dead || isOrphan { return }
+        if state == .dead || state == .fresh || isOrphan { return }
         let fits = min(inbound.waiting, inbound.windowRoom)
         if fits > 0 {
             inbound.waiting -= fits

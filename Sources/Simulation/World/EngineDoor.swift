@@ -130,7 +130,9 @@ final class EngineEchoHandler: FDHandler {
         if worker.index != index || echo.owner !== self || echo.isClosed {
             return echo.world.violation("a connection is served by a thread that does not own it")
         }
-        if !events.isDisjoint(with: [.readable, .hangup, .error]) { receive(fd, worker) }
+        // Broken, or not to be watched.
+        if events.contains(.error) { return close(fd, worker) }
+        if !events.isDisjoint(with: [.readable, .hangup]) { receive(fd, worker) }
         if echo.isClosed { return }
         if events.contains(.writable) { flush(fd, worker) }
         if echo.isClosed { return }

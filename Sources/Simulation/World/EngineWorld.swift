@@ -41,9 +41,7 @@ final class EngineWorld {
         scheduler = SimScheduler(seed: seed, options: schedule)
         machine = SimMachine(scheduler)
         host = PeerHost(SimKernel(machine, name: "peers"))
-        var own = SimKernel.Options()
-        own.offersKqueue = true
-        kernel = SimKernel(machine, name: "engine", options: own)
+        kernel = SimKernel(machine, name: "engine", options: WorldPlan.system(seed: seed))
         self.dice = dice
     }
 

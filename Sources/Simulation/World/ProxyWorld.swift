@@ -51,8 +51,7 @@ final class ProxyWorld {
         var peers = SimKernel.Options()
         peers.softLimit = 4096
         host = PeerHost(SimKernel(machine, name: "peers", options: peers))
-        var own = SimKernel.Options()
-        own.offersKqueue = true
+        var own = WorldPlan.system(seed: plan.seed)
         if let limit = plan.descriptorLimit {
             own.softLimit = UInt64(limit)
             own.hardLimit = UInt64(limit)

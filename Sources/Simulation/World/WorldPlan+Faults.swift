@@ -18,7 +18,12 @@ extension WorldPlan {
         machine.faults[.crowdWake] = probability(1)
         machine.faults[.slowPeer] = probability(0.3)
         kernel.faults.delayNanoseconds = 1_000...dice.pick([100_000, 5_000_000, 20_000_000])
+        let ofRings: [SimFault] = [
+            .lateCompletion, .reorderedCompletions, .completionBacklog, .endedRepeat, .noRingBuffer, .lostCancel,
+        ]
+        for fault in ofRings { kernel.faults[fault] = probability(0.5) }
         guard faults == .breaking else { return }
+        kernel.faults[.ringFull] = probability(0.02)
         machine.faults[.reset] = probability(0.01)
         machine.faults[.lostConnect] = probability(0.2)
         for fault in [SimFault.acceptAborted, .noDescriptor, .noFile, .noBuffers, .noMemory] {

@@ -105,8 +105,23 @@ struct WorldPlan {
         case "kqueue": return .kqueue
         case "poll": return .poll
         case "select": return .select
+        case "io_uring": return .uring
         default: return .all
         }
+    }
+
+    /// What the system of a world has to offer.
+    static func system(seed: UInt64) -> SimKernel.Options {
+        var options = SimKernel.Options()
+        options.offersKqueue = true
+        options.offersRings = true
+        var dice = Dice(seed: seed, 5)
+        // Small rings are full, and run out of buffers, by themselves.
+        options.ringSize = dice.pick([
+            RingSize(), RingSize(entries: 4, completions: 8, buffers: 4),
+            RingSize(entries: 64, completions: 32, buffers: 16), RingSize(entries: 8, completions: 128, buffers: 64),
+        ])
+        return options
     }
 
     /// How much goes wrong in the kernel.
@@ -124,5 +139,5 @@ struct WorldPlan {
         self.faults = faults
     }
 
-    static let pollers = ["epoll", "kqueue", "poll", "select"]
+    static let pollers = ["epoll", "io_uring", "kqueue", "poll", "select"]
 }

@@ -27,7 +27,7 @@ struct WorldTests {
         expectGood(Sweep.run(seed: seed, .engine, options(8)))
     }
 
-    @Test("each poller serves a proxy and an engine", arguments: ["epoll", "kqueue", "poll", "select"])
+    @Test("each poller serves a proxy and an engine", arguments: WorldPlan.pollers)
     func pollers(name: String) {
         var chosen = options(6)
         chosen.pollers = [name]
