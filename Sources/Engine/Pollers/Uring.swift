@@ -65,13 +65,14 @@ final class UringPoller: Poller {
     override func wait(_ timeoutMilliseconds: Int32, _ worker: Worker) -> Int {
         if !isEnabled { enable(worker) }
         var timeout = timeoutMilliseconds
-        if buffers?.isComplete == false || !starved.isEmpty { timeout = feed(timeout) }
+        if buffers?.isComplete == false || !starved.isEmpty { feed() }
         if !refusedCancels.isEmpty { cancelRefused() }
         if !isWakerArmed { armWaker() }
         if !dirty.isEmpty { convergeDirty(worker) }
         if unsafe !senders.isEmpty { prepareSends() }
-        if unsafe !refusedCancels.isEmpty || !dirty.isEmpty || !isWakerArmed || !senders.isEmpty || !starved.isEmpty {
-            timeout = soon(timeout)
+        if isOwing {
+            let retry = Int32(Limits.starvedRetryMilliseconds)
+            timeout = timeout < 0 ? retry : min(timeout, retry)
         }
         // What was refused, or a listener that was asked for its credit, may have left work for this thread, behind
         // its last look before it sleeps.
@@ -79,10 +80,10 @@ final class UringPoller: Poller {
         return min(ring.submitAndWait(timeout), maxEvents)
     }
 
-    /// How long to wait when something has to be tried again.
-    private func soon(_ timeout: Int32) -> Int32 {
-        let retry = Int32(Limits.starvedRetryMilliseconds)
-        return timeout < 0 ? retry : min(timeout, retry)
+    /// Something has to be tried again soon.
+    private var isOwing: Bool {
+        unsafe !starved.isEmpty || blocksLent == 0 || !senders.isEmpty || !refusedCancels.isEmpty || !dirty.isEmpty
+            || !isWakerArmed
     }
 
     private func enable(_ worker: Worker) {
@@ -92,15 +93,14 @@ final class UringPoller: Poller {
         buffers = UringBuffers(ring, worker.pool, capacity: size.buffers)
     }
 
-    /// Looks again for blocks, and arms those who wait for some. Returns how long to wait at most.
-    private func feed(_ timeout: Int32) -> Int32 {
+    /// Looks again for blocks, and arms those who wait for some.
+    private func feed() {
         buffers?.refill()
         var left = min(starved.count, blocksLent)
         while left > 0 {
             left &-= 1
             starved.removeFirst().blocksAreBack()
         }
-        return starved.isEmpty && blocksLent > 0 ? timeout : soon(timeout)
     }
 
     /// Cancels the operation of a token, now or as soon as the ring has room: what is armed keeps its open file.

@@ -234,7 +234,7 @@ final class RingOperation: SimWaiter, CustomStringConvertible {
         detach()
         guard file.isSocket else { return finish(-ENOTSOCK) }
         var bytes: [UInt8] = []
-        for unsafepiece in unsafe pieces { unsafe bytes.append(contentsOf: piece) }
+        for index in unsafe pieces.indices { unsafe bytes.append(contentsOf: pieces[index]) }
         let result = unsafe bytes.withUnsafeBytes { unsafe ring.kernel.transmit(file, $0) }
         if result == -Int(EAGAIN) { return wait(Mask.output) }
         finish(Int32(clamping: result))
