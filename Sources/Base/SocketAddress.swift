@@ -99,6 +99,8 @@ public struct SocketAddress: Sendable, Hashable {
         }
     }
 
+    public var isIP: Bool { family == .ipv4 || family == .ipv6 }
+
     /// The operating system's number of the family, for `socket`.
     public var nativeFamily: Int32 {
         switch family {
@@ -118,7 +120,7 @@ public struct SocketAddress: Sendable, Hashable {
             }
         }
         set {
-            guard family == .ipv4 || family == .ipv6 else { return }
+            guard isIP else { return }
             // SAFETY: the port stands at offset 2 in both families.
             unsafe withUnsafeMutableBytes(of: &storage) {
                 unsafe $0.storeBytes(of: newValue.bigEndian, toByteOffset: 2, as: UInt16.self)

@@ -332,7 +332,7 @@ public final class RingTransport: Transport {
     }
 
     /// What a receive has not taken yet, the socket itself has to be asked for.
-    public override var holdsUnreadBytes: Bool {
+    public override func holdsUnreadBytes(asking: Bool) -> Bool {
         if state != .open || hasEnded || failure != 0 { return false }
         var byte: UInt8 = 0
         // SAFETY: one byte, on the stack.

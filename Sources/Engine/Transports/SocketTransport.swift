@@ -6,7 +6,8 @@ import Glibc
 /// A transport over a socket that a readiness poller watches.
 ///
 /// The socket is registered once, edge-triggered, both ways; receiving and pausing cost no system call. It is read only
-/// while there is credit, and written directly, the poller being asked only after a full send buffer.
+/// while there is credit, and written directly, the poller being asked only after a full send buffer. The first bytes of
+/// an accepted connection are tried for without asking the poller, where such tries succeed (`FirstReceives`).
 ///
 /// Thread-safety: its worker's thread only.
 // SAFETY: kernel and pool are the worker's, which outlives its transports; they are referred to without counting, as
@@ -24,6 +25,11 @@ public final class SocketTransport: Transport {
     private var reportsDrained = false
     /// The last receive filled a block: the next one asks for several.
     private var receivesInBulk = false
+    /// The first receive will be, or is being, tried without a report of the poller.
+    private var triesFirst = false, isFirstTry = false
+    /// TCP may keep a small send back until what was sent before is acknowledged; and whether anything was sent since
+    /// the last receive, whose bytes were the acknowledgement.
+    private var delaysSends = false, hasSent = false
 
     /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
     public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
@@ -45,6 +51,9 @@ public final class SocketTransport: Transport {
         worker.want(fd, [.read, .write])
     }
 
+    /// The first receive need not wait for a report.
+    func tryFirst() { triesFirst = worker.pollerRegistersOnce }
+
     public override var isConnected: Bool { state == .open }
     public override var isClosed: Bool { state == .closed }
 
@@ -53,7 +62,17 @@ public final class SocketTransport: Transport {
         let had = self.credit
         self.credit = credit
         if (had > 0) == (credit > 0) { return }
-        if credit > 0 { worker.want(descriptor, .read) } else { worker.stop(descriptor, .read) }
+        if credit == 0 { return worker.stop(descriptor, .read) }
+        worker.want(descriptor, .read)
+        if triesFirst { startFirstTry() }
+    }
+
+    @inline(never)
+    private func startFirstTry() {
+        triesFirst = false
+        isFirstTry = true
+        // A new socket has room for what is sent.
+        worker.may(descriptor, [.read, .write])
     }
 
     public override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
@@ -65,6 +84,10 @@ public final class SocketTransport: Transport {
         if state == .closed { return }
         if credit > 0 {
             if events.contains(.readable) || events.contains(.hangup) || events.contains(.error) { receiveReady() }
+            if isFirstTry {
+                isFirstTry = false
+                worker.firstReceives.tried(found: receivedByteCount > 0)
+            }
         } else if events.contains(.error) {
             fail(takeSocketError())
         }
@@ -224,6 +247,7 @@ public final class SocketTransport: Transport {
     /// the stream was already reported.
     private func account(_ received: Int, of asked: Int) -> Bool {
         credit -= received
+        hasSent = false
         bulk = max(0, bulk - received)
         receivedByteCount &+= UInt64(truncatingIfNeeded: received)
         let isEmpty = received < asked && !worker.reportedEvents(descriptor).contains(.hangup)
@@ -303,6 +327,7 @@ public final class SocketTransport: Transport {
 
     /// Sends until the queue is empty or the socket is full. Returns 0, or the error's number.
     private func sendQueue(more: Bool) -> Int32 {
+        if delaysSends { checkDelay() }
         while !queue.isEmpty {
             let offered: Int
             let sent: Int
@@ -338,6 +363,18 @@ public final class SocketTransport: Transport {
             }
         }
         return outlet == nil ? 0 : sendSpliced()
+    }
+
+    public override func preventSendDelay() { delaysSends = true }
+
+    /// Of all that is sent at once nothing waits for an acknowledgement, nor of what follows an answer. So a connection
+    /// that sends requests of one piece and receives responses never needs the option.
+    private func checkDelay() {
+        if hasSent {
+            delaysSends = false
+            super.preventSendDelay()
+        }
+        hasSent = true
     }
 
     /// Sends what is in the outlet. Returns 0, or the error's number.
@@ -377,9 +414,11 @@ public final class SocketTransport: Transport {
         _ = worker.kernel.shutdown(descriptor, Int32(SHUT_WR))
     }
 
-    /// Where the poller reports only what is wanted, the socket itself is asked.
-    public override var holdsUnreadBytes: Bool {
-        guard state == .open, !worker.pollerRegistersOnce || worker.isReady(descriptor, .read) else { return false }
+    /// Where the poller reports only what is wanted, the socket is always asked.
+    public override func holdsUnreadBytes(asking: Bool) -> Bool {
+        guard state == .open else { return false }
+        let asks = !worker.pollerRegistersOnce || asking && !worker.isRegistered(descriptor)
+        if !asks && !worker.isReady(descriptor, .read) { return false }
         var byte: UInt8 = 0
         // SAFETY: one byte, on the stack.
         return unsafe worker.kernel.peek(descriptor, &byte, 1) > 0

@@ -1,5 +1,6 @@
 import Base
 import Buffers
+import Glibc
 
 /// What happened to bytes that were handed to a transport.
 public enum FlushResult: Equatable, Sendable {
@@ -117,12 +118,19 @@ open class Transport: FDHandler {
     /// - Parameter more: more will follow at once, so a partial segment may wait.
     open func flush(more: Bool = false) -> FlushResult { fatalError("a transport sends") }
 
+    /// A small piece is not to wait for the acknowledgement of what was sent before it (`TCP_NODELAY`); for TCP sockets
+    /// that do not have it from their listener.
+    open func preventSendDelay() {
+        _ = worker.kernel.setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+    }
+
     /// Ends the sending side once the queue is empty; the receiving side goes on. To be called with an empty queue.
     open func finish() { fatalError("a transport ends") }
 
     /// Whether the peer has sent what nobody has received, as far as is known. To close with it resets the connection,
     /// and may take from the peer what it was sent last (RFC 9112 section 9.6).
-    open var holdsUnreadBytes: Bool { false }
+    /// - Parameter asking: the socket itself is asked when the poller does not know it yet.
+    open func holdsUnreadBytes(asking: Bool) -> Bool { false }
 
     /// Closes. What is queued is dropped. `reset` asks the peer to be told by a reset instead of an orderly end.
     open func close(reset: Bool = false) { fatalError("a transport closes") }

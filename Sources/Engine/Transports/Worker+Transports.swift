@@ -7,7 +7,9 @@ extension Worker {
     /// Takes over an accepted, or otherwise connected, non-blocking socket.
     public func makeTransport(accepted fd: Int32, consumer: TransportConsumer? = nil) -> Transport {
         if let uring { return RingTransport(accepted: fd, poller: uring, worker: self, consumer: consumer) }
-        return SocketTransport(accepted: fd, worker: self, consumer: consumer)
+        let made = SocketTransport(accepted: fd, worker: self, consumer: consumer)
+        if firstReceives.isWorthATry() { made.tryFirst() }
+        return made
     }
 
     /// Starts to connect a non-blocking socket, which becomes the transport's. `transportConnected`, or a failure,

@@ -113,6 +113,9 @@ extension Worker {
         memory[fd].loadState(.relaxed).active.isSuperset(of: interest)
     }
 
+    /// Whether a poller that registers once has the local descriptor, and so reports whatever becomes of it.
+    public func isRegistered(_ fd: Int32) -> Bool { memory[fd].loadState(.relaxed).has(FDState.registered) }
+
     /// What the kernel has said of the end of the descriptor (`.hangup`, `.error`), and the directions that are active
     /// and ready.
     @inlinable

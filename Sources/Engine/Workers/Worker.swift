@@ -43,6 +43,8 @@ public final class Worker: @unchecked Sendable {
     @usableFromInline let clock: AtomicCell
     /// The local descriptor whose handler is running, or -1.
     var serving: Int32 = -1
+    /// Whether accepted connections are received from before they are registered.
+    var firstReceives = FirstReceives()
     /// Entries in this thread's own ready list.
     var localReadyCount = 0
     /// `FDTable.posts` when the last complete scan of the update list began.

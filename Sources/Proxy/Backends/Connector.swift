@@ -29,7 +29,9 @@ enum Connector {
             throw SystemError(code: -failure)
         }
         do {
-            return try worker.connect(fd, to: address, consumer: consumer)
+            let transport = try worker.connect(fd, to: address, consumer: consumer)
+            if address.isIP { transport.preventSendDelay() }
+            return transport
         } catch {
             _ = kernel.close(fd)
             throw error
@@ -54,9 +56,7 @@ enum Connector {
     private static func prepare(
         _ fd: Int32, _ server: Server, _ backend: Backend?, _ address: SocketAddress, _ kernel: Kernel
     ) -> Int32 {
-        let isIP = address.family == .ipv4 || address.family == .ipv6
-        if isIP {
-            _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        if address.isIP {
             if let settings = backend?.settings, settings.options.contains(.serverKeepAlives) {
                 setKeepAlive(fd, settings.serverKeepAlive, kernel)
             }
@@ -71,7 +71,7 @@ enum Connector {
                 _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_FASTOPEN_CONNECT, 1)
             }
         }
-        guard let source = server.source ?? backend?.source, isIP else { return 0 }
+        guard let source = server.source ?? backend?.source, address.isIP else { return 0 }
         return source.bind(fd, kernel)
     }
 

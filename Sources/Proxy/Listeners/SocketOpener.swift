@@ -68,7 +68,7 @@ struct SocketOpener {
     private func configure(
         _ fd: Int32, _ address: SocketAddress, _ bind: BindSettings, _ settings: ProxySettings?
     ) throws(Failure) {
-        guard address.family == .ipv4 || address.family == .ipv6 else { return }
+        guard address.isIP else { return }
         let tcp = Int32(IPPROTO_TCP)
         _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1)
         if tuning.reusesPorts || bind.shards > 1 { _ = kernel.setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1) }

@@ -98,7 +98,7 @@ struct StatsSocketOpening {
     }
 
     private func bind(_ fd: Int32, to address: SocketAddress, _ settings: BindSettings) throws(SystemError) {
-        if address.family == .ipv4 || address.family == .ipv6 {
+        if address.isIP {
             try check(kernel.setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1))
         }
         if address.family == .ipv6 && (settings.v6only || settings.v4v6) {

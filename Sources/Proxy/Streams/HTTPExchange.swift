@@ -234,8 +234,7 @@ final class HTTPExchange: ProxiedStream {
         report()
         let connection = client!
         let rest = surplus.take()
-        let mustLinger =
-            !goesOn && (rest != nil || !requestBody.isDone || (!clientEnded && connection.transport.holdsUnreadBytes))
+        let mustLinger = !goesOn && (rest != nil || !requestBody.isDone || hasSentMore(connection.transport))
         reset()
         if goesOn {
             connection.exchangeCompleted(rest: rest)
@@ -244,6 +243,14 @@ final class HTTPExchange: ProxiedStream {
             if mustLinger { connection.transport.finish() }
             connection.exchangeEndedConnection(reset: false, lingers: mustLinger)
         }
+    }
+
+    /// Whether bytes of the client lie unread behind its request. A client that has said that this was its last one,
+    /// and had no body to send, is believed.
+    private func hasSentMore(_ transport: Transport) -> Bool {
+        if clientEnded { return false }
+        let isBelieved = requestBody.framing == .none && !directives.contains(.persistent)
+        return transport.holdsUnreadBytes(asking: !isBelieved)
     }
 
     /// Ends an exchange at once: the client's connection is closed, whatever it was doing.
