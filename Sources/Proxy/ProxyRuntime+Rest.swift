@@ -34,7 +34,7 @@ extension ProxyRuntime {
 
     /// Connections to servers that wait to be used again. To be asked while no worker runs.
     public var idleServerConnections: Int {
-        backends.reduce(0) { $0 + $1.servers.reduce(0) { $0 + $1.idle.reduce(0) { $0 + $1.count } } }
+        backends.reduce(0) { $0 + $1.servers.reduce(0) { $0 + $1.idleCount } }
     }
 }
 

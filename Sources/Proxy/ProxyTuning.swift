@@ -28,6 +28,9 @@ public struct ProxyTuning: Sendable {
     public var acceptsPayloadWithAnyMethod = false
     /// Whether listeners share their addresses with those of other processes (`noreuseport`: no).
     public var reusesPorts = true
+    /// Percents of the descriptors (`tune.pool-low-fd-ratio`, `tune.pool-high-fd-ratio`).
+    var idleLowPercent: Int
+    var idleHighPercent: Int
     public var clientReceiveBytes: Int?
     public var clientSendBytes: Int?
     public var serverReceiveBytes: Int?
@@ -44,6 +47,8 @@ public struct ProxyTuning: Sendable {
         maximumFields = global.tuneHTTPMaxhdr ?? 101
         loggedLineBytes = (global.tuneHTTPLogurilenBytes ?? 1024) - 1
         pipeBytes = global.tunePipesizeBytes ?? 0
+        idleLowPercent = global.tunePoolLowFDRatio
+        idleHighPercent = global.tunePoolHighFDRatio
         let variables = global.tuneVariables
         let totals = [variables.globalBytes, variables.processBytes].filter { $0 > 0 }
         variableLimits = VariableLimits(

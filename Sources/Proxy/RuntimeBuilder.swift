@@ -258,7 +258,8 @@ struct RuntimeBuilder {
         return Server(
             name: LogName(line.name), settings: line.settings, address: address, portOffset: offset, index: index,
             workerCount: threadCount, counters: ServerCounters(workerCount: threadCount),
-            source: makeSource(line.settings.source), backendName: LogName(section.name))
+            source: makeSource(line.settings.source), sharesIdle: tree.global.tuneIdlePoolShared,
+            backendName: LogName(section.name))
     }
 
     /// The first address that `init-addr` yields (manual, section 5.2).

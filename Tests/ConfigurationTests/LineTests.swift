@@ -77,7 +77,7 @@ struct ServerTests {
             try proxy(
                 listen(
                     "server s1 10.0.0.1:80 weight 0 backup disabled maxconn 1 minconn 1 id 9 tfo tcp-ut 4s "
-                        + "source 10.0.0.9:1-9 interface eth0 pool-max-conn 5 pool-purge-delay 7s "
+                        + "source 10.0.0.9:1-9 interface eth0 pool-max-conn 5 pool-low-conn 3 pool-purge-delay 7s "
                         + "max-reuse 8 init-addr last,libc,none,127.0.0.1")
             ).servers.first)
         #expect(server.name == "s1" && server.id == 9 && server.address.fixedPort == 80)
@@ -85,7 +85,8 @@ struct ServerTests {
         #expect(settings.weight == 0 && settings.isBackup && settings.isDisabled && settings.maxconn == 1)
         #expect(settings.minconn == 1 && settings.tcpFastOpen)
         #expect(settings.tcpUserTimeoutMilliseconds == 4_000 && settings.source?.interface == "eth0")
-        #expect(settings.poolMaxConn == 5 && settings.poolPurgeDelayMilliseconds == 7_000)
+        #expect(settings.poolLowConn == 3 && settings.poolMaxConn == 5)
+        #expect(settings.poolPurgeDelayMilliseconds == 7_000)
         #expect(settings.maxReuse == 8 && settings.initialAddress.count == 4)
     }
 

@@ -132,6 +132,9 @@ enum RecordedAgreement {
         + server s 127.0.0.1 init-addr last,libc,none
         - server s 127.0.0.1 init-addr foo
         + server s 127.0.0.1 init-addr 1.2.3.4
+        + server s 127.0.0.1 pool-low-conn 0
+        + server s 127.0.0.1 pool-low-conn 5
+        - server s 127.0.0.1 pool-low-conn
         + server s 127.0.0.1 pool-max-conn -1
         - server s 127.0.0.1 pool-max-conn -2
         + server s 127.0.0.1 pool-purge-delay 5s
@@ -400,6 +403,14 @@ enum RecordedAgreement {
         + tune.http.maxhdr 50
         - tune.http.maxhdr 0
         - tune.http.maxhdr 40000
+        + tune.idle-pool.shared on
+        + tune.idle-pool.shared off
+        - tune.idle-pool.shared yes
+        - tune.idle-pool.shared
+        + tune.pool-high-fd-ratio 0
+        - tune.pool-high-fd-ratio 101
+        + tune.pool-low-fd-ratio 100
+        - tune.pool-low-fd-ratio -1
         + tune.rcvbuf.client 10000
         + tune.sndbuf.server 10000
         + hard-stop-after 5s

@@ -184,6 +184,9 @@ struct GlobalTests {
                 tune.maxaccept -1
                 tune.maxpollevents 100
                 tune.maxrewrite 1024
+                tune.idle-pool.shared off
+                tune.pool-low-fd-ratio 3
+                tune.pool-high-fd-ratio 4
                 stats timeout 1m
                 stats maxconn 3
                 log-send-hostname
@@ -198,6 +201,7 @@ struct GlobalTests {
         #expect(global.maxconn == 2_000 && global.noEpoll && global.noKqueue && global.noPoll && global.noUring)
         #expect(global.tuneBufsizeBytes == 32_768 && global.tuneHTTPMaxhdr == 50 && global.tuneMaxaccept == -1)
         #expect(global.tuneMaxpollevents == 100 && global.tuneMaxrewriteBytes == 1_024)
+        #expect(!global.tuneIdlePoolShared && global.tunePoolLowFDRatio == 3 && global.tunePoolHighFDRatio == 4)
         #expect(global.statsTimeoutMilliseconds == 60_000 && global.statsMaxconn == 3)
         #expect(global.logSendHostname == "" && global.logTag == "tag")
         #expect(global.ranges["nbthread"]?.line == 10)

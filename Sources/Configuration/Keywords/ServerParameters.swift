@@ -38,6 +38,9 @@ public enum ServerParameters {
         number("minconn", counts, "Limit of connections under low load") { $0.minconn = $1 },
         flag("no-backup", "Takes back an inherited 'backup'") { $0.isBackup = false },
         flag("no-tfo", "Takes back an inherited 'tfo'") { $0.tcpFastOpen = false },
+        number("pool-low-conn", -1...(1 << 30), "Idle connections below which threads leave each other's alone") {
+            $0.poolLowConn = $1
+        },
         number("pool-max-conn", -1...(1 << 30), "Idle connections that are kept; -1: no limit") { $0.poolMaxConn = $1 },
         Parameter("pool-purge-delay", "<delay>", values: 1, section: "5.2", "How often unused connections are closed") {
             settings, call throws(SyntaxFailure) in settings.poolPurgeDelayMilliseconds = try call.milliseconds(0)

@@ -30,6 +30,8 @@ enum TuningKeywords {
         }
     }
 
+    private enum OnOff: String, CaseIterable { case on, off }
+
     static let table: [Keyword] = [
         number("maxconn", 0...(1 << 30), "Connections of the whole process; 0: what the system allows") {
             $0.maxconn = $1 == 0 ? nil : $1
@@ -52,12 +54,28 @@ enum TuningKeywords {
             $0.tuneHTTPCookielenBytes = $1
         },
         number("tune.http.maxhdr", 1...32_767, "Fields of a message") { $0.tuneHTTPMaxhdr = $1 },
+        Keyword(
+            "tune.idle-pool.shared", .global, "{ on | off }", count: 1...1, section: "3.2",
+            "Whether threads use each other's idle connections to servers"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.tree.global.tuneIdlePoolShared = try call.choice(0, of: OnOff.self) == .on
+        },
         number("tune.maxaccept", -1...(1 << 20), "Connections accepted in one turn; -1: no limit") {
             $0.tuneMaxaccept = $1
         },
         number("tune.maxpollevents", 1...(1 << 20), "Events taken in one turn") { $0.tuneMaxpollevents = $1 },
         size("tune.maxrewrite", 0...(1 << 28), "Part of a buffer kept for rewriting") { $0.tuneMaxrewriteBytes = $1 },
         size("tune.pipesize", 0...(1 << 30), "Size of a pipe for splicing") { $0.tunePipesizeBytes = $1 },
+        number(
+            "tune.pool-high-fd-ratio", 0...100, "Percent of the descriptors in use beyond which idle ones are closed"
+        ) {
+            $0.tunePoolHighFDRatio = $1
+        },
+        number(
+            "tune.pool-low-fd-ratio", 0...100, "Percent of the descriptors in use beyond which none is kept idle"
+        ) {
+            $0.tunePoolLowFDRatio = $1
+        },
         size("tune.rcvbuf.client", 0...(1 << 30), "Kernel's receive buffer, client side") {
             $0.tuneRcvbufClientBytes = $1
         },

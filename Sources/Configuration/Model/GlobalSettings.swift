@@ -73,6 +73,11 @@ public struct GlobalSettings: Sendable {
     public var acceptsPayloadWithAnyMethod = false
     /// Names of fields as `h1-case-adjust` wants them written.
     public var caseAdjustments: [[UInt8]] = []
+    /// Whether threads use each other's idle connections to servers.
+    public var tuneIdlePoolShared = true
+    /// Percents of the descriptors: in use beyond them, no idle connection is kept any more, and some are closed.
+    public var tunePoolLowFDRatio = 20
+    public var tunePoolHighFDRatio = 25
 
     /// Bytes that the variables of a scope may take together (`tune.vars.*-max-size`); 0: no limit.
     public struct VariableSizes: Sendable {

@@ -73,6 +73,8 @@ public struct ServerSettings: Sendable, Hashable {
     public var source: SourceAddress?
     public var tcpFastOpen = false
     public var tcpUserTimeoutMilliseconds: Int?
+    /// Idle connections of the server below which no thread takes another's; 0 or -1: takes any.
+    public var poolLowConn = 0
     /// Idle connections kept at most; -1: no limit; 0: none.
     public var poolMaxConn = -1
     public var poolPurgeDelayMilliseconds = 5_000

@@ -45,6 +45,10 @@ open class FDHandler {
     /// A shared descriptor's handler may run on several threads at once.
     open func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {}
 
+    /// Another thread has taken the local descriptor, which this one had offered (`Worker.offer`). On the thread that
+    /// offered it, after the taking; the handler is let go of when this returns.
+    open func taken(on worker: Worker) {}
+
     /// How many connections a listener would take now, on this thread. Below 0: it accepts by itself, in `ready`.
     /// Otherwise, where the poller can, the kernel is asked to accept as many and `acceptCompleted` is called instead;
     /// at 0 nothing is armed until the descriptor is wanted again.

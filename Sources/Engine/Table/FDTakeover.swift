@@ -40,15 +40,21 @@ struct FDTenure {
 public struct FDOffer: Sendable, Hashable {
     public let fd: Int32
     let tenure: UInt64
+
+    /// The offer in one word, for `Worker.offer(in:of:)`; never 0. It holds 32 bits of the growing number: enough, as a
+    /// word that is published is replaced with every offer.
+    public var word: UInt64 { (tenure &>> 16) &<< 32 | UInt64(UInt32(bitPattern: fd)) &+ 1 }
 }
 
-/// Keeps a handler alive until the thread that gave its descriptor away is done with it.
+/// Tells a handler, on the thread that gave its descriptor away, that it is gone, and keeps it alive until then.
 final class HandlerFarewell: Message {
     private let handler: FDHandler
 
     init(_ handler: FDHandler) {
         self.handler = handler
     }
+
+    override func deliver(on worker: Worker) { handler.taken(on: worker) }
 }
 
 extension Worker {
@@ -90,10 +96,20 @@ extension Worker {
         return true
     }
 
+    /// The offer that a thread has published as a word, if it still stands. Any thread.
+    public func offer(in word: UInt64, of thread: Int) -> FDOffer? {
+        let number = UInt32(truncatingIfNeeded: word)
+        if number == 0 { return nil }
+        let fd = Int32(bitPattern: number &- 1)
+        let tenure = FDTenure(bits: memory[fd].tenure.load(.acquire))
+        let offer = FDOffer(fd: fd, tenure: tenure.bits)
+        return tenure.isOffered && tenure.owner == thread && offer.word == word ? offer : nil
+    }
+
     /// Takes a descriptor that another thread offers: its events come to `handler` on this thread from now on, and
     /// what is readable or writable already is reported again. False when the offer is gone; then nothing has changed.
     ///
-    /// The old handler is let go of on its own thread.
+    /// The old handler is told, and let go of, on its own thread.
     public func take(_ offer: FDOffer, _ handler: FDHandler, want interest: Interest = .read) -> Bool {
         let offered = FDTenure(bits: offer.tenure)
         let slot = memory[offer.fd]

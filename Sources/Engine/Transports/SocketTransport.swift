@@ -6,8 +6,8 @@ import Glibc
 /// A transport over a socket that a readiness poller watches.
 ///
 /// The socket is registered once, edge-triggered, both ways; receiving and pausing cost no system call. It is read only
-/// while there is credit, and written directly, the poller being asked only after a full send buffer. The first bytes of
-/// an accepted connection are tried for without asking the poller, where such tries succeed (`FirstReceives`).
+/// while there is credit, and written directly, the poller being asked only after a full send buffer. The first bytes
+/// of an accepted connection are tried for without asking the poller, where such tries succeed (`FirstReceives`).
 ///
 /// Thread-safety: its worker's thread only.
 // SAFETY: kernel and pool are the worker's, which outlives its transports; they are referred to without counting, as
@@ -49,6 +49,14 @@ public final class SocketTransport: Transport {
         super.init(fd, worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
+    }
+
+    /// For a connected socket that is being taken over from another worker: `Worker.take` puts it into the table.
+    init(taking fd: Int32, worker: Worker) {
+        self.state = .open
+        unsafe kernel = Unmanaged.passUnretained(worker.kernel)
+        unsafe pool = Unmanaged.passUnretained(worker.pool)
+        super.init(fd, worker: worker, consumer: nil)
     }
 
     /// The first receive need not wait for a report.
@@ -369,6 +377,7 @@ public final class SocketTransport: Transport {
 
     /// Of all that is sent at once nothing waits for an acknowledgement, nor of what follows an answer. So a connection
     /// that sends requests of one piece and receives responses never needs the option.
+    @inline(never)
     private func checkDelay() {
         if hasSent {
             delaysSends = false
@@ -419,10 +428,46 @@ public final class SocketTransport: Transport {
         guard state == .open else { return false }
         let asks = !worker.pollerRegistersOnce || asking && !worker.isRegistered(descriptor)
         if !asks && !worker.isReady(descriptor, .read) { return false }
+        return peek() > 0
+    }
+
+    /// Looks at the first byte that waits: 1, 0 at the end of the stream, or -errno.
+    private func peek() -> Int {
         var byte: UInt8 = 0
         // SAFETY: one byte, on the stack.
-        return unsafe worker.kernel.peek(descriptor, &byte, 1) > 0
+        return unsafe worker.kernel.peek(descriptor, &byte, 1)
     }
+
+    // MARK: Changing hands
+
+    public override func offer() -> FDOffer? {
+        guard state == .open, queuedByteCount == 0, !isFinished, inlet == nil, credit > 0 else { return nil }
+        return worker.offer(descriptor)
+    }
+
+    public override func withdraw(_ offer: FDOffer) -> Bool {
+        if state == .closed { return false }
+        if worker.withdraw(offer) { return true }
+        abandon()
+        return false
+    }
+
+    public override func taken(on worker: Worker) {
+        if state == .closed { return }
+        abandon()
+        tell { $0.transportTaken(self) }
+    }
+
+    /// The socket is another worker's.
+    func abandon() {
+        state = .closed
+        credit = 0
+        descriptor = -1
+        queue.releaseStorage()
+    }
+
+    /// Whether nothing has come on the connection, not even its end.
+    var isSilent: Bool { peek() == -Int(EAGAIN) }
 
     public override func close(reset: Bool = false) {
         if state == .closed { return }

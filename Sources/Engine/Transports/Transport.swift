@@ -132,6 +132,17 @@ open class Transport: FDHandler {
     /// - Parameter asking: the socket itself is asked when the poller does not know it yet.
     open func holdsUnreadBytes(asking: Bool) -> Bool { false }
 
+    /// Offers an idle connection, with nothing queued and a credit for what nobody asked for, to the other workers, who
+    /// may take it (`Worker.takeTransport`). From then on the transport is used no more until `withdraw`; what arrives
+    /// withdraws the offer before it is told. When another worker has taken it, `transportTaken` is called.
+    ///
+    /// Returns nil where the connection has to stay with its worker: it is not idle, or its operations are in a ring.
+    open func offer() -> FDOffer? { nil }
+
+    /// Takes an offer of its own back. False when another worker has the connection: then the transport is closed, and
+    /// nothing is told of it any more.
+    open func withdraw(_ offer: FDOffer) -> Bool { true }
+
     /// Closes. What is queued is dropped. `reset` asks the peer to be told by a reset instead of an orderly end.
     open func close(reset: Bool = false) { fatalError("a transport closes") }
 }
@@ -150,4 +161,6 @@ open class TransportConsumer: LoopTask {
     open func transportConnected(_ transport: Transport) {}
     /// The queue, which a flush had left pending, is empty.
     open func transportDrained(_ transport: Transport) {}
+    /// Another worker has taken the connection that was offered: the transport is closed.
+    open func transportTaken(_ transport: Transport) {}
 }

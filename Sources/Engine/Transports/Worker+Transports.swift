@@ -12,6 +12,20 @@ extension Worker {
         return made
     }
 
+    /// Takes a connection over that a transport of another worker offers, if the offer stands and nothing has come on
+    /// the connection meanwhile: an end, say, which its owner has not seen yet. What is not to be used is closed.
+    public func takeTransport(_ offer: FDOffer) -> Transport? {
+        if uring != nil { return nil }
+        let made = SocketTransport(taking: offer.fd, worker: self)
+        guard take(offer, made, want: []) else {
+            made.abandon()
+            return nil
+        }
+        if made.isSilent { return made }
+        made.close()
+        return nil
+    }
+
     /// Starts to connect a non-blocking socket, which becomes the transport's. `transportConnected`, or a failure,
     /// follows; an error known at once is thrown, and the socket then remains the caller's.
     public func connect(

@@ -151,6 +151,14 @@ public final class WorkerGroup: @unchecked Sendable {
         table.ring(worker, nil)
     }
 
+    /// Descriptors in the table now, as the counters of the threads have it. Any thread.
+    public var descriptorsInUse: Int {
+        let entries = workers.reduce(Int64(0)) {
+            $0 &+ Int64(bitPattern: $1.activity.value(.inserted)) &- Int64(bitPattern: $1.activity.value(.removed))
+        }
+        return max(0, Int(entries))
+    }
+
     /// Descriptors that a group opens for itself: they count against the limit of the process.
     public static func ownDescriptors(threads: Int) -> Int { threads * Limits.descriptorsPerThread }
 

@@ -3,6 +3,7 @@ import Buffers
 import Configuration
 import Engine
 import HTTP
+import Synchronization
 
 /// A connection to a server: a transport, and what must be known to use it again.
 // SAFETY: `previous` points to a connection that the pool's list, held from its newest on, keeps.
@@ -11,7 +12,9 @@ final class ServerConnection {
     let transport: Transport
     let server: Server
     /// Requests that it has carried.
-    var requestCount = 0
+    var requestCount: Int32 = 0
+    /// Where it lies on its pool's shelf; -1: on none.
+    fileprivate var place: Int8 = -1
     /// Since when it is idle.
     fileprivate(set) var idleSince = Ticks.never
     fileprivate(set) var next: ServerConnection?
@@ -48,15 +51,21 @@ final class ServerConnection {
 /// The pool is the consumer of its connections' transports: data, the end of the stream or an error on an idle
 /// connection closes it (RFC 9112, section 9.3.1: what is not asked for is not an answer).
 ///
-/// Thread-safety: its worker's thread only.
+/// Where threads share, its connections are also offered on an `OfferShelf`, from which another thread may take them
+/// over. So each is withdrawn before it is used here, and is gone when that fails.
+///
+/// Thread-safety: its worker's thread only, except for `count` and `takeOver`.
 // SAFETY: `oldest` and the links backwards point to connections that the list, held from `newest` on, keeps.
 @safe
 final class IdlePool: TransportConsumer {
     private var newest: ServerConnection?
     private unowned(unsafe) var oldest: ServerConnection?
-    private(set) var count = 0
-    /// Whether the connection that would be taken next has served more than one request.
-    var newestWasReused: Bool { (newest?.requestCount ?? 0) > 1 }
+    /// How many there are, those included that another thread has taken meanwhile. Any thread.
+    var count: Int { level.load(ordering: .relaxed) }
+    private let level = Atomic<Int>(0)
+    private let owner: Int
+    private let isShared: Bool
+    private let shelf = AtomicLazyReference<OfferShelf>()
     private let maximum: Int
     private let purgeDelayMilliseconds: Int
     /// Connections in use now, and at most in this period and in the one before. As many, idle ones included, are worth
@@ -65,21 +74,35 @@ final class IdlePool: TransportConsumer {
     private var peak = 0, peakBefore = 0
     private var periodStart = Ticks.zero
 
-    init(_ settings: ServerSettings) {
+    init(_ settings: ServerSettings, worker: Int = 0, isShared: Bool = false) {
+        owner = worker
+        self.isShared = isShared
         maximum = settings.poolMaxConn < 0 ? .max : settings.poolMaxConn
         purgeDelayMilliseconds = settings.poolPurgeDelayMilliseconds
         super.init()
     }
 
-    /// The most recently used connection, no longer the pool's; nil when there is none.
-    func take(on worker: Worker) -> ServerConnection? {
-        guard let connection = newest.take() else { return nil }
-        newest = connection.next.take()
-        if let newest { unsafe newest.previous = nil } else { unsafe oldest = nil }
-        count -= 1
-        connection.transport.setContext(nil)
-        connection.enter(self, at: worker.now)
-        return connection
+    private func add(_ change: Int) { level.store(count &+ change, ordering: .relaxed) }
+
+    /// The most recently used connection, no longer the pool's; nil when there is none. With `provenOnly` it must have
+    /// carried more than one request.
+    func take(provenOnly: Bool = false, on worker: Worker) -> ServerConnection? {
+        // Bounded by the connections: each round takes one out.
+        // Taken, not read: that counts no reference.
+        while let connection = newest.take() {
+            if provenOnly && connection.requestCount <= 1 {
+                newest = connection
+                return nil
+            }
+            newest = connection.next.take()
+            if let newest { unsafe newest.previous = nil } else { unsafe oldest = nil }
+            connection.transport.setContext(nil)
+            add(-1)
+            if connection.place >= 0 && !withdraw(connection) { continue }
+            connection.enter(self, at: worker.now)
+            return connection
+        }
+        return nil
     }
 
     fileprivate func connectionEntered(at now: Ticks) {
@@ -98,7 +121,7 @@ final class IdlePool: TransportConsumer {
     func put(_ connection: ServerConnection, on worker: Worker) {
         let wasCounted = unsafe connection.demand != nil
         let isSpare = wasCounted && count + used > max(peak, peakBefore)
-        if isSpare || count >= maximum || purgeDelayMilliseconds == 0 { return connection.close(reset: true) }
+        if isSpare || isFull(connection.server) || purgeDelayMilliseconds == 0 { return connection.close(reset: true) }
         if wasCounted { connectionLeft() }
         unsafe connection.demand = nil
         connection.idleSince = worker.now
@@ -106,11 +129,12 @@ final class IdlePool: TransportConsumer {
         if let newest { unsafe newest.previous = connection } else { unsafe oldest = connection }
         connection.next = newest.take()
         newest = connection
-        count += 1
+        add(1)
         let transport = connection.transport
         transport.setConsumer(self)
         transport.setContext(connection)
         transport.receive(credit: 1)
+        if isShared { offer(connection) }
         if count == 1 { worker.schedule(self, at: worker.now.adding(milliseconds: purgeDelayMilliseconds)) }
     }
 
@@ -122,17 +146,30 @@ final class IdlePool: TransportConsumer {
         connection.next = nil
         unsafe connection.previous = nil
         connection.transport.setContext(nil)
-        count -= 1
+        add(-1)
+    }
+
+    /// Whether the server has as many idle connections as `pool-max-conn` allows, on all threads together.
+    private func isFull(_ server: Server) -> Bool {
+        maximum != .max && (count >= maximum || server.idleCount >= maximum)
     }
 
     private func drop(_ transport: Transport) {
-        if let connection = transport.context as? ServerConnection { unlink(connection) }
+        forget(transport)
         transport.close()
+    }
+
+    /// The connection of a transport is the pool's no more, and its offer does not stand.
+    private func forget(_ transport: Transport) {
+        guard let connection = transport.context as? ServerConnection else { return }
+        unlink(connection)
+        clearPlace(of: connection)
     }
 
     override func transport(_ transport: Transport, received chunk: consuming Chunk) { drop(transport) }
     override func transportReceivedEnd(_ transport: Transport) { drop(transport) }
     override func transport(_ transport: Transport, failed error: SystemError) { drop(transport) }
+    override func transportTaken(_ transport: Transport) { forget(transport) }
 
     /// Closes what has been idle for longer than `pool-purge-delay`.
     override func run(on worker: Worker, _ reason: WakeReason) {
@@ -142,8 +179,62 @@ final class IdlePool: TransportConsumer {
                 worker.schedule(self, at: due)
                 return
             }
-            unlink(connection)
-            connection.close(reset: true)
+            closeOldest()
         }
+    }
+
+    /// Closes the connection that has been idle longest. False when there is none.
+    @discardableResult
+    func closeOldest() -> Bool {
+        // Bounded by the connections: each round takes one out.
+        while let connection = unsafe oldest {
+            unlink(connection)
+            if connection.place >= 0 && !withdraw(connection) { continue }
+            connection.close(reset: true)
+            return true
+        }
+        return false
+    }
+
+    // MARK: Sharing
+
+    /// Puts a connection on the shelf, if there is a place.
+    @inline(never)
+    private func offer(_ connection: ServerConnection) {
+        let shelf = shelf.load() ?? shelf.storeIfNil(OfferShelf())
+        guard let place = shelf.freePlace, let offer = connection.transport.offer() else { return }
+        shelf.publish(offer, requests: connection.requestCount, at: place)
+        connection.place = Int8(truncatingIfNeeded: place)
+    }
+
+    /// Takes the offer of a connection that is in the list no more back. False: another thread has it.
+    @inline(never)
+    private func withdraw(_ connection: ServerConnection) -> Bool {
+        guard let offer = clearPlace(of: connection) else { return true }
+        return connection.transport.withdraw(offer)
+    }
+
+    @discardableResult
+    private func clearPlace(of connection: ServerConnection) -> FDOffer? {
+        guard connection.place >= 0, let shelf = shelf.load() else { return nil }
+        let offer = shelf.clear(Int(connection.place))
+        connection.place = -1
+        return offer
+    }
+
+    /// Takes a connection of this pool over to another worker, by the engine's protocol; nil when none is to be had.
+    /// On the thread of `worker`, which is not the pool's own.
+    func takeOver(provenOnly: Bool, from server: Server, by worker: Worker) -> ServerConnection? {
+        guard count > 0, let shelf = shelf.load() else { return nil }
+        for place in 0..<OfferShelf.places {
+            guard let (word, requests) = shelf.look(at: place), !provenOnly || requests > 1,
+                let offer = worker.offer(in: word, of: owner), let transport = worker.takeTransport(offer)
+            else { continue }
+            if server.address.isIP { transport.preventSendDelay() }
+            let connection = ServerConnection(transport: transport, server: server)
+            connection.requestCount = requests
+            return connection
+        }
+        return nil
     }
 }

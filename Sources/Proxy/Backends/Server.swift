@@ -32,11 +32,13 @@ final class Server {
     var isUsable: Bool { settings.weight > 0 && isUp.load(ordering: .relaxed) }
     /// Idle connections, a pool for each worker.
     let idle: [IdlePool]
+    /// Idle connections of all workers, as far as they have seen what others took from them. Any thread.
+    var idleCount: Int { idle.reduce(0) { $0 + $1.count } }
 
     init(
         name: LogName, settings: ServerSettings, address: SocketAddress, portOffset: Int?, index: Int, workerCount: Int,
-        counters: ServerCounters, source: ConnectionSource?, backendName: LogName = LogName(static: ""),
-        isListed: Bool = true
+        counters: ServerCounters, source: ConnectionSource?, sharesIdle: Bool = false,
+        backendName: LogName = LogName(static: ""), isListed: Bool = true
     ) {
         self.isListed = isListed
         self.backendName = backendName
@@ -48,7 +50,8 @@ final class Server {
         self.index = index
         self.counters = counters
         isUp = Atomic(!settings.isDisabled)
-        idle = (0..<workerCount).map { _ in IdlePool(settings) }
+        let isShared = sharesIdle && workerCount > 1
+        idle = (0..<workerCount).map { IdlePool(settings, worker: $0, isShared: isShared) }
     }
 
     /// Takes a place on the server if one is free under `limit` (0: no limit).

@@ -323,19 +323,17 @@ extension HTTPExchange {
             }
             own.close(reset: true)
         }
-        if mayReuse(server, client.requestCount == 1), let idle = server.idle[worker.index].take(on: worker) {
-            return use(idle)
-        }
+        if let idle = idleConnection(to: server, isFirst: client.requestCount == 1) { return use(idle) }
         openConnection(to: server)
     }
 
-    /// Whether an idle connection may carry this request (manual, section 4.2, `http-reuse`).
-    private func mayReuse(_ server: Server, _ isFirst: Bool) -> Bool {
+    /// An idle connection that may carry this request (manual, section 4.2, `http-reuse`).
+    private func idleConnection(to server: Server, isFirst: Bool) -> ServerConnection? {
         switch backend?.settings.httpReuse {
-        case .none, .never: return false
-        case .safe: return !isFirst
-        case .aggressive: return !isFirst || server.idle[worker.index].newestWasReused
-        case .always: return true
+        case .none, .never: return nil
+        case .safe: return isFirst ? nil : server.acquireIdle(on: worker)
+        case .aggressive: return server.acquireIdle(provenOnly: isFirst, on: worker)
+        case .always: return server.acquireIdle(on: worker)
         }
     }
 

@@ -289,9 +289,11 @@ final class HTTPExchange: ProxiedStream {
         if serverPhase == .connected { serverPhase = .none }
         keepInMind(used.server, backend)
         let limit = used.server.settings.maxReuse
-        if limit >= 0 && used.requestCount > limit { return used.close(reset: true) }
-        if backend.settings.httpReuse == .never || client.isBound {
+        if limit >= 0 && Int(used.requestCount) > limit { return used.close(reset: true) }
+        if backend.settings.httpReuse == .never || client.isBound || !used.server.mayShare {
             if client.ownServer == nil && keepsClient { client.keep(used) } else { used.close(reset: true) }
+        } else if context.descriptorUse.isAboveLow(worker) {
+            used.close(reset: true)
         } else {
             used.server.idle[worker.index].put(used, on: worker)
         }

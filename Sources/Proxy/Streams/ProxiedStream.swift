@@ -256,6 +256,7 @@ class ProxiedStream: QueuedStream {
     /// Starts a new connection to the server.
     final func openConnection(to server: Server) {
         serverPhase = .connecting
+        if context.descriptorUse.isAboveHigh(worker) { server.closeIdle(on: worker) }
         let transport: Transport
         do {
             transport = try Connector.connect(

@@ -31,6 +31,7 @@ final class WorkerContext: LoopTask {
     /// Lines that formats of rules are written to.
     let texts: RuleTexts
     var acceptPace: AcceptPace
+    var descriptorUse: DescriptorUse
     // SAFETY: the runtime holds its contexts and outlives the workers.
     private var runtime: ProxyRuntime { unsafe runtimeReference }
     private unowned(unsafe) let runtimeReference: ProxyRuntime
@@ -59,6 +60,9 @@ final class WorkerContext: LoopTask {
             ? PipePool(kernel: worker.kernel, maximum: tuning.pipesPerWorker, sizeBytes: tuning.pipeBytes) : nil
         self.worker = worker
         acceptPace = AcceptPace(isShared: worker.group.workers.count > 1)
+        descriptorUse = DescriptorUse(
+            capacity: worker.group.table.capacity, lowPercent: tuning.idleLowPercent,
+            highPercent: tuning.idleHighPercent)
         self.process = process
         statistics = process.worker(worker.index)
         bufferBytes = tuning.bufferBytes

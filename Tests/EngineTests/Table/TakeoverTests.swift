@@ -53,6 +53,19 @@ struct TakeoverTests {
         finish(taker)
     }
 
+    @Test("an offer goes through one word, which says nothing once it does not stand")
+    func offerInOneWord() throws {
+        let offer = try #require(owner.offer(near))
+        #expect(taker.offer(in: offer.word, of: 0) == offer)
+        #expect(taker.offer(in: offer.word, of: 2) == nil && taker.offer(in: 0, of: 0) == nil)
+        #expect(owner.withdraw(offer))
+        #expect(taker.offer(in: offer.word, of: 0) == nil)
+        let next = try #require(owner.offer(near))
+        #expect(taker.offer(in: offer.word, of: 0) == nil, "it is an older one's")
+        #expect(owner.withdraw(next))
+        finish(owner)
+    }
+
     @Test("B5: the earlier owner does not go on polling")
     func loserStops() throws {
         let offer = try #require(owner.offer(near))
