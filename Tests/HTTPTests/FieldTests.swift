@@ -68,6 +68,22 @@ import Testing
         }
     }
 
+    /// Every byte at every place of a long name, so that the eight-at-a-time scan and the byte-wise one agree.
+    @Test func everyByteOfANameIsJudgedAlikeAtEveryPlace() {
+        for byte in UInt8.min...UInt8.max where byte != UInt8(ascii: ":") && byte != 0x0A {
+            for place in 0..<20 {
+                var name = "Content-Length-0123456789".bytes
+                name[place] = byte
+                let parsed = ParsedHead("GET / HTTP/1.1\r\nHost: a\r\n".bytes + name + ": v\r\n\r\n".bytes)
+                guard case .failed(let error) = parsed.result else {
+                    #expect(HTTPCharacters.isTokenByte(byte), "byte \(byte)")
+                    continue
+                }
+                #expect(!HTTPCharacters.isTokenByte(byte) && error.position == 25 + place, "byte \(byte)")
+            }
+        }
+    }
+
     @Test func everyByteOfANameIsJudgedByTheGrammar() {
         let token = Set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
         for byte in UInt8.min...UInt8.max where byte != UInt8(ascii: ":") {

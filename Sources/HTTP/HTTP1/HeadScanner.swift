@@ -1,9 +1,9 @@
 /// The scanner that both parsers are made of: a state machine over a head that may arrive one byte at a time.
 ///
-/// Each byte is looked at once. When bytes run out, the place is kept in the head (`HeadState.phase`, `position`,
-/// `mark`), and the next call goes on exactly there; so a head gives the same result however it is cut. Lines may end
-/// in CRLF or LF: RFC 9112 section 2.2 lets a recipient accept LF, and HAProxy does. The serializer writes CRLF
-/// whatever came.
+/// Each byte is looked at once, or twice in a field line that is not here as a whole. When bytes run out, the place is
+/// kept in the head (`HeadState.phase`, `position`, `mark`), and the next call goes on exactly there; so a head gives
+/// the same result however it is cut. Lines may end in CRLF or LF: RFC 9112 section 2.2 lets a recipient accept LF, and
+/// HAProxy does. The serializer writes CRLF whatever came.
 //
 // SAFETY: `bytes` covers `end` readable bytes during a call of `run`, and every access is guarded by `position < end`
 // or lies before `position`; the head lives during the call, and its
@@ -139,13 +139,30 @@ struct HeadScanner {
             return .fail(.obsoleteFolding, position)
         default:
             unsafe state.pointee.nameOffset = UInt32(truncatingIfNeeded: position)
-            return .go(.name)
+            return wholeField() ?? .go(.name)
         }
     }
 
+    /// A field line that is here as a whole, and written as most are, in one go. nil for any other, of which nothing
+    /// has been taken: the steps judge it, and go on in it when more has come.
+    @inline(__always)
+    private mutating func wholeField() -> Step? {
+        let start = position
+        let colon = skipNameBytes(from: start)
+        guard end - colon > 2, byte(colon) == UInt8(ascii: ":"), colon > start, colon - start <= Int(UInt16.max)
+        else { return nil }
+        let valueStart = byte(colon + 1) == 0x20 ? colon + 2 : colon + 1
+        let valueEnd = skipFieldBytes(from: valueStart)
+        guard end - valueEnd > 1, byte(valueEnd) == 0x0D, byte(valueEnd + 1) == 0x0A, byte(valueStart) != 0x20
+        else { return nil }
+        unsafe state.pointee.nameLength = UInt16(truncatingIfNeeded: colon - start)
+        setMark(valueStart)
+        position = valueEnd + 2
+        return addField() ?? .go(.lineStart)
+    }
+
     private mutating func name() -> Step {
-        var index = position
-        while index < end && HTTPCharacters.isTokenByte(byte(index)) { index += 1 }
+        var index = skipNameBytes(from: position)
         if limits.acceptsInvalid {
             while index < end && isHarmless(byte(index)) && byte(index) != UInt8(ascii: ":") { index += 1 }
         }
@@ -171,6 +188,37 @@ struct HeadScanner {
     /// Neither a control character nor a space nor DEL.
     @inline(__always)
     func isHarmless(_ byte: UInt8) -> Bool { byte > 0x20 && byte != 0x7F }
+
+    /// The first place at or after an index that holds no byte of a name.
+    @inline(__always)
+    private func skipNameBytes(from start: Int) -> Int {
+        var index = skipCommonNameBytes(from: start)
+        while index < end && HTTPCharacters.isTokenByte(byte(index)) { index += 1 }
+        return index
+    }
+
+    /// As far as eight bytes can be read at a time, the first place that is no letter, digit or hyphen, of which nearly
+    /// all names are made. (The same with `SIMD16` took 4400 instructions a request more, as it was compiled.)
+    @inline(__always)
+    private func skipCommonNameBytes(from start: Int) -> Int {
+        var index = start
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while end - index >= 8 {
+            // Eight bytes are readable at `index`.
+            let word = unsafe UInt64(
+                littleEndian: UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self))
+            // Without their top bits nothing is carried from one byte into the next; a sum's top bit says that the byte
+            // is at least what was taken from 0x80.
+            let low = word & (ones &* 0x7F), lower = low | (ones &* 0x20)
+            let letters = (lower &+ ones &* (0x80 - 0x61)) & ~(lower &+ ones &* (0x80 - 0x7B))
+            let digits = (low &+ ones &* (0x80 - 0x30)) & ~(low &+ ones &* (0x80 - 0x3A))
+            let hyphens = ~((low ^ ones &* 0x2D) &+ ones &* 0x7F)
+            let others = (~(letters | digits | hyphens) | word) & (ones &* 0x80)
+            if others != 0 { return index + others.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        return index
+    }
 
     private mutating func beforeValue() -> Step {
         while position < end && (byte(position) == 0x20 || byte(position) == 0x09) { position += 1 }
