@@ -8,7 +8,8 @@ public struct ACLPatterns: Sendable {
 
     /// Whether a sample matches. The scope's thread only.
     public func matches(_ sample: Sample, _ scope: SampleScope) -> Bool {
-        for matcher in matchers where matcher.matches(sample, scope) { return true }
+        let matchers = matchers.span
+        for index in matchers.indices where matchers[index].matches(sample, scope) { return true }
         return false
     }
 }

@@ -44,18 +44,20 @@ struct ConditionEvaluation: Sendable {
     /// What is known of a condition; never `.unknown` when the scope's data are final.
     func judge(_ condition: Condition, _ scope: SampleScope) -> Outcome {
         var best = Outcome.fails
-        for alternative in condition.alternatives {
-            best = max(best, judge(alternative, scope))
+        // By index, here and below: an iterator, and a copy of each element, would count references.
+        let alternatives = condition.alternatives.span
+        for index in alternatives.indices {
+            best = max(best, judge(alternatives[index].span, scope))
             if best == .holds { break }
         }
         return condition.isNegated ? best.negated : best
     }
 
-    private func judge(_ terms: [ACLTerm], _ scope: SampleScope) -> Outcome {
+    private func judge(_ terms: Span<ACLTerm>, _ scope: SampleScope) -> Outcome {
         var worst = Outcome.holds
-        for term in terms {
-            let outcome = judge(term.test, scope)
-            worst = min(worst, term.isNegated ? outcome.negated : outcome)
+        for index in terms.indices {
+            let outcome = judge(terms[index].test, scope)
+            worst = min(worst, terms[index].isNegated ? outcome.negated : outcome)
             if worst == .fails { break }
         }
         return worst
@@ -66,8 +68,9 @@ struct ConditionEvaluation: Sendable {
         case .anonymous(let acl): return judge(acl, scope)
         case .named(let index):
             var best = Outcome.fails
-            for acl in acls[index].expressions {
-                best = max(best, judge(acl, scope))
+            let expressions = acls[index].expressions
+            for place in expressions.indices {
+                best = max(best, judge(expressions.span[place], scope))
                 if best == .holds { break }
             }
             return best

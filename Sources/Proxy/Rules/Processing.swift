@@ -40,6 +40,9 @@ final class Processing {
     /// Whether anything is to be done with a response of a server.
     let touchesResponses: Bool
     let touchesConnections: Bool
+    /// The stations of a request with something to do, as a frontend and as a backend: a bit for each phase's number.
+    let frontendStations: UInt16
+    let backendStations: UInt16
 
     init(_ section: ProxySection) {
         let isHTTP = section.settings.mode == .http
@@ -72,6 +75,11 @@ final class Processing {
             !(responseContentRules.isEmpty && responseRules.isEmpty && afterRules.isEmpty && captures.response.isEmpty)
             || captures.cookieName != nil || checksCaching
         touchesConnections = !(connectionRules.isEmpty && sessionRules.isEmpty)
+        let rules: UInt16 =
+            (contentRules.isEmpty ? 0 : 1) | (buffersRequests ? 2 : 0)
+            | (requestRules.isEmpty && restrictedNames == nil ? 0 : 4) | (redirects.isEmpty ? 0 : 8)
+        frontendStations = (rules | (monitorURI == nil ? 0 : 2)) << UInt16(RuleState.Phase.frontendContent.rawValue)
+        backendStations = rules << UInt16(RuleState.Phase.backendContent.rawValue)
     }
 }
 

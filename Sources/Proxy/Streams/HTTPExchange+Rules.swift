@@ -30,28 +30,37 @@ extension HTTPExchange {
 
     /// Goes from station to station until something is waited for, or the request is answered or on its way.
     func advanceRules() {
-        // Bounded: each round goes one station further, or ends.
+        // Held here: each reading of a variable that refers to an object counts a reference.
+        let state = ruleState
+        // Bounded: each round goes at least one station further, or ends.
         while true {
-            let station = ruleState.phase
-            switch station {
+            let place = state.phase.rawValue
+            switch state.phase {
             case .none, .tarpit: return
             case .backend: return enterBackend()
             case .server: return seekServer()
             default: break
             }
-            let processing =
-                station.rawValue < RuleState.Phase.backend.rawValue ? frontend.processing : backend?.processing
-            guard let processing else { return }
-            switch visit(station, processing) {
+            let isFrontend = place < RuleState.Phase.backend.rawValue
+            guard let processing = isFrontend ? frontend.processing : backend?.processing else { return }
+            let stations = isFrontend ? processing.frontendStations : processing.backendStations
+            let ahead = stations >> UInt16(place)
+            if ahead & 1 == 0 {
+                // Those with nothing to do are passed over.
+                let next = place + UInt8(truncatingIfNeeded: ahead.trailingZeroBitCount)
+                state.phase = ahead == 0 ? (isFrontend ? .backend : .server) : RuleState.Phase(rawValue: next) ?? .none
+                continue
+            }
+            switch visit(state.phase, processing) {
             case .passed: break
             case .ended: return
             case .waiting: return arm()
             }
-            ruleState.index = 0
-            ruleState.isStrict = true
-            ruleState.wait = .none
-            guard let next = RuleState.Phase(rawValue: station.rawValue + 1) else { return }
-            ruleState.phase = next
+            state.index = 0
+            state.isStrict = true
+            state.wait = .none
+            guard let next = RuleState.Phase(rawValue: place + 1) else { return }
+            state.phase = next
         }
     }
 
@@ -95,24 +104,26 @@ extension HTTPExchange {
     func run(_ rules: [RuleLine], _ processing: Processing, isResponse: Bool) -> RuleOutcome {
         if rules.isEmpty { return .passed }
         let scope = context.scope
+        let state = ruleState
         scope.attach(self, request: requestForRules, response: isResponse ? response : nil, isResponse: isResponse)
         var outcome = RuleOutcome.passed
-        while ruleState.index < rules.count {
-            let index = ruleState.index
-            if processing.conditions.holds(rules[index].condition, scope) {
+        let lines = rules.span
+        while state.index < lines.count {
+            let index = state.index
+            if processing.conditions.holds(lines[index].condition, scope) {
                 // Before it is carried out: what ends the exchange also writes its log line, and forgets the place.
-                if rules[index].action.isFinal { ruleState.lastRule = rules[index].range }
-                let step = perform(rules[index].action, scope, isResponse: isResponse)
+                if lines[index].action.isFinal { state.lastRule = lines[index].range }
+                let step = perform(lines[index].action, scope, isResponse: isResponse)
                 if step == .ends { break }
                 if step != .goesOn {
                     outcome = step == .waits ? .waiting : .ended
                     break
                 }
             }
-            ruleState.index += 1
+            state.index += 1
         }
         scope.detach()
-        if outcome != .ended && ruleState.hasHint { sendHints() }
+        if outcome != .ended && state.hasHint { sendHints() }
         return outcome
     }
 

@@ -369,17 +369,18 @@ class ProxiedStream: QueuedStream {
 
     /// Gives the place on the server back.
     final func releaseServer() {
-        guard let server, let backend else { return }
-        self.server = nil
+        guard let backend, let server = server.take() else { return }
         backend.release(server, on: worker)
     }
 
     /// States how busy everything is, for the log.
-    final func recordCounts() {
+    final func recordCounts() { recordCounts(backend, lastServer) }
+
+    private final func recordCounts(_ backend: Backend?, _ server: Server?) {
         record.processConnections = Int32(clamping: context.process.connections.current)
         record.frontendConnections = Int32(clamping: frontend.current)
         record.backendConnections = Int32(clamping: backend?.current ?? 0)
-        record.serverConnections = Int32(clamping: lastServer?.current ?? 0)
+        record.serverConnections = Int32(clamping: server?.current ?? 0)
     }
 
     /// Leaves queue, server and backend, and counts the stream there. As the manual's section 8.2 has it, the counts of
@@ -389,12 +390,12 @@ class ProxiedStream: QueuedStream {
         leaveQueue()
         dropConnection()
         releaseServer()
+        // Taken, not read: that counts no reference.
+        let backend = self.backend.take(), server = lastServer.take()
         backend?.leave()
-        recordCounts()
+        recordCounts(backend, server)
         backend?.counters.count(record, on: worker.index)
-        lastServer?.counters.count(record, on: worker.index)
-        backend = nil
-        lastServer = nil
+        server?.counters.count(record, on: worker.index)
         serverPhase = .none
         connectStart = .zero
         clientDeadline = .never
