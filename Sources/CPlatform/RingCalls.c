@@ -23,6 +23,9 @@
 // 6.17: a receive of several completions ends by itself after so many bytes; the field shares its place with
 // file_index, which older kernels refuse for a receive.
 #define SQE_RECEIVE_TOTAL(sqe) ((sqe)->file_index)
+// 6.7: options of sockets. Level and name share their place with addr, the value's size with file_index, its address
+// with addr3.
+#define SOCKET_COMMAND_SET_OPTION 3
 
 #define TRANSIENTS 64
 
@@ -39,8 +42,10 @@ struct host_ring {
     // What entries of the queue point to until they are submitted; the kernel copies it then.
     unsigned messages_used;
     unsigned addresses_used;
+    unsigned values_used;
     struct transient_message messages[TRANSIENTS];
     struct sockaddr_storage addresses[TRANSIENTS];
+    int values[TRANSIENTS];
 };
 
 int host_ring_open(unsigned entries, unsigned completions, unsigned buffers, struct host_ring **made) {
@@ -125,6 +130,7 @@ static int enter(struct host_ring *ring, unsigned count, unsigned wait, unsigned
     if (result >= 0 && (unsigned)result == count) {
         ring->messages_used = 0;
         ring->addresses_used = 0;
+        ring->values_used = 0;
     }
     return result;
 }
@@ -247,6 +253,23 @@ int host_ring_disconnect(struct host_ring *ring, int fd, uint64_t token) {
     return host_ring_connect(ring, fd, &nobody, sizeof nobody, token);
 }
 
+int host_ring_set_option(struct host_ring *ring, int fd, int level, int name, int value, uint64_t token) {
+    if (ring->values_used == TRANSIENTS && (submit(ring) < 0 || ring->values_used == TRANSIENTS)) return -EBUSY;
+    struct io_uring_sqe *sqe = entry(ring);
+    if (!sqe) return -EBUSY;
+    int *kept = &ring->values[ring->values_used++];
+    *kept = value;
+    io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, NULL, 0, 0);
+    sqe->cmd_op = SOCKET_COMMAND_SET_OPTION;
+    uint32_t option[2] = {(uint32_t)level, (uint32_t)name};
+    memcpy(&sqe->addr, option, sizeof option);
+    sqe->file_index = sizeof *kept;
+    sqe->addr3 = (uint64_t)(uintptr_t)kept;
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    sqe->user_data = token;
+    return 0;
+}
+
 int host_ring_cancel(struct host_ring *ring, uint64_t target, uint64_t token) {
     struct io_uring_sqe *sqe = entry(ring);
     if (!sqe) return -EBUSY;
@@ -287,6 +310,9 @@ int host_ring_poll(struct host_ring *ring, int fd, uint32_t events, int multisho
 int host_ring_receive(
     struct host_ring *ring, int fd, unsigned count, int multishot, unsigned total, uint64_t token) {
     return (void)ring, (void)fd, (void)count, (void)multishot, (void)total, (void)token, -ENOSYS;
+}
+int host_ring_set_option(struct host_ring *ring, int fd, int level, int name, int value, uint64_t token) {
+    return (void)ring, (void)fd, (void)level, (void)name, (void)value, (void)token, -ENOSYS;
 }
 int host_ring_send(struct host_ring *ring, int fd, const void *bytes, unsigned count, int more, uint64_t token) {
     return (void)ring, (void)fd, (void)bytes, (void)count, (void)more, (void)token, -ENOSYS;

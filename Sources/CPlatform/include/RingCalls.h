@@ -52,6 +52,7 @@ int host_ring_connect(struct host_ring *ring, int fd, const struct sockaddr *add
 // Breaks a TCP connection: the peer gets a reset (connect(2), AF_UNSPEC).
 int host_ring_disconnect(struct host_ring *ring, int fd, uint64_t token);
 // Success is silent; failure completes with `token`.
+int host_ring_set_option(struct host_ring *ring, int fd, int level, int name, int value, uint64_t token);
 int host_ring_cancel(struct host_ring *ring, uint64_t target, uint64_t token);
 int host_ring_close_descriptor(struct host_ring *ring, int fd, uint64_t token);
 

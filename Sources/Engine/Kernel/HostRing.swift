@@ -92,6 +92,11 @@ public final class HostRing: Ring, @unchecked Sendable {
         return unsafe host_ring_disconnect(ring, fd, token.bits)
     }
 
+    public override func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Int32 {
+        guard let ring = unsafe ring else { return -EBADF }
+        return unsafe host_ring_set_option(ring, fd, level, name, value, RingToken.control.bits)
+    }
+
     public override func cancel(_ target: RingToken) -> Int32 {
         guard let ring = unsafe ring else { return -EBADF }
         return unsafe host_ring_cancel(ring, target.bits, RingToken.control.bits)

@@ -134,6 +134,9 @@ open class Ring: @unchecked Sendable {
     open func connect(_ fd: Int32, _ address: SocketAddress, _ token: RingToken) -> Int32 { -ENOSYS }
     /// Breaks a TCP connection at once: the peer gets a reset, the addresses are free.
     open func disconnect(_ fd: Int32, _ token: RingToken) -> Int32 { -ENOSYS }
+    /// Sets an option of a socket, in its turn among the operations; success does not complete, failure does with
+    /// `control`.
+    open func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Int32 { -ENOSYS }
     /// Cancels the operation of a token, which then completes with -ECANCELED, or as it already has. That it is not
     /// there any more completes with `control`.
     open func cancel(_ target: RingToken) -> Int32 { -ENOSYS }

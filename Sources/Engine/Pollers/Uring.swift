@@ -18,8 +18,7 @@ import Glibc
 @safe
 final class UringPoller: Poller {
     let ring: Ring
-    /// Receives repeat until a total has come; otherwise each receive is armed by itself.
-    let repeatsReceives: Bool
+    let features: UringProbe.Features
     /// This thread's bit in the polled masks.
     private let me: UInt64
     private let maxEvents: Int
@@ -45,10 +44,12 @@ final class UringPoller: Poller {
     /// Shared descriptors whose operations the ring had no room for.
     private var refusedPlaces: [Int] = []
 
-    init(_ kernel: Kernel, thread: Int, maxEvents: Int, size: RingSize, repeatsReceives: Bool) throws(SystemError) {
+    init(
+        _ kernel: Kernel, thread: Int, maxEvents: Int, size: RingSize, features: UringProbe.Features
+    ) throws(SystemError) {
         ring = try kernel.makeRing(size)
         self.size = size
-        self.repeatsReceives = repeatsReceives
+        self.features = features
         me = ThreadSet.single(thread).bits
         unsafe senders = []
         self.maxEvents = max(1, maxEvents)
@@ -99,7 +100,7 @@ final class UringPoller: Poller {
         var left = min(starved.count, blocksLent)
         while left > 0 {
             left &-= 1
-            starved.removeFirst().blocksAreBack()
+            starved.removeFirst().receiveOn()
         }
     }
 

@@ -11,8 +11,10 @@ import Glibc
 struct UringProbe {
     /// What the ring has.
     struct Features: Equatable {
-        /// Receives that repeat end by themselves after a total (Linux 6.17).
+        /// Receives that repeat end by themselves after a total (Linux 6.17); otherwise each is armed by itself.
         var repeatsReceives = false
+        /// Options of sockets are set by the ring (Linux 6.7); otherwise each is a system call.
+        var setsOptions = false
     }
 
     /// What does not work here, and with which error (0: it did something else than asked).
@@ -65,7 +67,7 @@ struct UringProbe {
         var features = Features()
         features.repeatsReceives = try repeatsReceives(pair.0, pair.1)
         try cancels(pair.0)
-        try accepts()
+        features.setsOptions = try accepts()
         return features
     }
 
@@ -156,8 +158,8 @@ struct UringProbe {
         }
     }
 
-    /// Accepting with an address of its own, connecting, closing.
-    private func accepts() throws(Failure) {
+    /// Accepting with an address of its own, connecting, closing. Whether options can be set as well.
+    private func accepts() throws(Failure) -> Bool {
         let step = "accepting and connecting"
         let listener = kernel.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         try check(step, listener)
@@ -185,6 +187,16 @@ struct UringProbe {
             if completion.token.operation == .accept { accepted = completion.result }
         }
         guard accepted >= 0, room.peer.family == .ipv4 else { throw Failure(step: step, code: 0) }
+        return setsOptions(client)
+    }
+
+    /// Whether an option is set, at once and silently.
+    private func setsOptions(_ fd: Int32) -> Bool {
+        let tcp = Int32(IPPROTO_TCP)
+        if ring.setOption(fd, tcp, TCP_NODELAY, 1) < 0 { return false }
+        let found = ring.submitAndWait(0)
+        ring.consumed(max(0, found))
+        return found == 0 && kernel.getOption(fd, tcp, TCP_NODELAY) > 0
     }
 
     // MARK: Help
@@ -240,7 +252,7 @@ extension PollerKind {
                     made.append(
                         try UringPoller(
                             kernel, thread: thread, maxEvents: plan.maxEvents, size: kernel.ringSize,
-                            repeatsReceives: features.repeatsReceives))
+                            features: features))
                 }
             } catch {
                 for poller in made { poller.close() }

@@ -8,7 +8,12 @@ import Glibc
 /// A receive is armed while there is credit, and repeats until a total has come: what arrives beyond the credit, at
 /// most `Limits.receiveOvershoot` bytes, waits in the transport. So pausing costs nothing, and a connection that waits
 /// for its next request has a receive armed and no block. Sends are queued, and submitted once per turn of the loop,
-/// all pieces in one operation; `flush` is therefore always `.pending`, and `transportDrained` follows.
+/// all pieces in one operation; `flush` is then `.pending`, and `transportDrained` follows.
+///
+/// Bulk is moved by calls, as `SocketTransport` does: while blocks come back full, and the consumer takes more
+/// (`bulk`), several are filled by one call, and what is queued for sending goes out by one; the ring polls the socket
+/// when it is empty, and sends what was left when it is full. A call costs nothing beside copying that much, and a
+/// connection that is emptied at once costs the least (docs/performance.md).
 ///
 /// An armed operation keeps the socket. Closing cancels what is armed, waits for the last completion, and only then
 /// frees the slot and closes the number; the slot keeps the transport, and the transport the chunks, until then.
@@ -19,12 +24,18 @@ import Glibc
 @safe
 public final class RingTransport: Transport {
     private enum State { case connecting, open, closing, closed }
+    /// What is under way: a receive into provided blocks, or calls, or a poll because they found nothing.
+    private enum Receiving { case none, provided, calls, polled }
 
     private let poller: Unmanaged<UringPoller>
     private let fd: Int32
     private var state: State
-    private var isReceiving = false
+    private var receiving: Receiving = .none
+    /// The last receive filled a block: the next is a call for several.
+    private var fillsBlocks = false
     private var isSending = false
+    /// What is being sent is a poll: the socket has no room for what is in the outlet.
+    private var awaitsRoom = false
     private var isConnecting = false
     /// In the poller's list of those that have something to send.
     private var isInSenders = false
@@ -84,58 +95,142 @@ public final class RingTransport: Transport {
     }
 
     private func armReceive() {
-        if isReceiving || hasEnded || failure != 0 { return }
+        if receiving != .none || hasEnded || failure != 0 { return }
+        if fillsBlocks { return worker.serveNext(fd) }
         let token = worker.ringToken(.receive, fd)
         let result = unsafe poller._withUnsafeGuaranteedRef { poller in
-            if poller.repeatsReceives {
-                // The last buffer may go beyond the total.
-                let ahead = Limits.receiveOvershoot - worker.pool.blockSizeBytes
-                return poller.ring.receive(fd, count: 0, total: max(credit, ahead), token)
+            if poller.features.repeatsReceives {
+                // The last buffer may go beyond the total. Who sends more than a block is served by calls.
+                return poller.ring.receive(fd, count: 0, total: worker.pool.blockSizeBytes, token)
             }
             return poller.ring.receive(fd, count: min(credit, worker.pool.blockSizeBytes), total: 0, token)
         }
         if result >= 0 {
-            isReceiving = true
+            receiving = .provided
         } else {
             unsafe poller._withUnsafeGuaranteedRef { $0.queueStarved(self) }
         }
     }
 
-    /// There are blocks, or room in the ring, again, for which the receive has waited.
-    func blocksAreBack() {
+    /// Arms a receive again, if there is cause: also when there is what it has waited for, blocks or room in the ring.
+    func receiveOn() {
         if state == .open && credit > 0 && inbox.isEmpty { armReceive() }
     }
 
+    /// Receives by calls, as often as others have patience.
+    @inline(never)
+    private func receiveByCalls() {
+        receiving = .calls
+        var left = Limits.receivesPerTurn
+        while left > 0 && state == .open && credit > 0 && fillsBlocks && receiving == .calls {
+            left -= 1
+            if let inlet { receiveSpliced(inlet) } else { receiveBulk() }
+        }
+        if receiving == .calls { receiving = .none }
+        if isClosed { return closeIfIdle() }
+        receiveOn()
+        checkSending()
+    }
+
+    private func receiveBulk() {
+        let wanted = min(credit, bulk)
+        var blocks = BulkReceive()
+        guard wanted > 0, let received = blocks.receive(fd, upTo: wanted, worker.pool, worker.kernel) else {
+            // The consumer wants to look at what comes first; or the ring alone has blocks.
+            fillsBlocks = false
+            return
+        }
+        guard received > 0 else { return calledForNothing(received) }
+        fillsBlocks = received > worker.pool.blockSizeBytes
+        let isEmpty = received < blocks.asked
+        while !isClosed, let chunk = blocks.take() { deliver(chunk, follows: blocks.left > 0) }
+        deliversMore = false
+        if isEmpty && fillsBlocks && state == .open && credit > 0 { awaitBytes() }
+    }
+
+    /// Receives into the inlet. By a call, too: a ring would hand it to a thread of the kernel, as splices may wait.
+    private func receiveSpliced(_ pipe: SplicePipe) {
+        // Its other end is not done: the consumer gives credit when it is.
+        if pipe.byteCount > 0 {
+            credit = 0
+            return
+        }
+        let wanted = min(credit, bulk)
+        if wanted == 0 {
+            fillsBlocks = false
+            return
+        }
+        let moved = worker.kernel.splice(fd, pipe.writeEnd, wanted, more: false)
+        switch moved {
+        case 1...:
+            pipe.byteCount += moved
+            account(moved)
+            fillsBlocks = moved >= worker.pool.blockSizeBytes
+            tell { $0.transport(self, spliced: moved) }
+        case -Int(EINVAL), -Int(ENOSYS), -Int(EOPNOTSUPP):
+            // Not with this socket.
+            inlet = nil
+        default: calledForNothing(moved)
+        }
+    }
+
+    private func calledForNothing(_ result: Int) {
+        if result == -Int(EAGAIN) { return awaitBytes() }
+        receiving = .none
+        receivedNothing(Int32(truncatingIfNeeded: result))
+    }
+
+    /// Polls the socket: there was nothing in it.
+    private func awaitBytes() {
+        let token = worker.ringToken(.receive, fd)
+        let prepared = ring.poll(fd, HOST_EPOLL_IN | HOST_EPOLL_RDHUP, repeats: false, token)
+        if prepared >= 0 {
+            receiving = .polled
+        } else {
+            unsafe poller._withUnsafeGuaranteedRef { $0.queueStarved(self) }
+        }
+    }
+
     private func received(_ completion: RingCompletion, _ poller: UringPoller) {
-        if !completion.hasMore { isReceiving = false }
+        if !completion.hasMore { receiving = .none }
         var filled: Chunk?
         if let number = completion.buffer {
             filled = poller.buffers?.take(number, byteCount: Int(max(0, completion.result)))
         }
         if isClosed { return closeIfIdle() }
-        if completion.result > 0, let chunk = filled.take() {
+        if completion.result <= 0 { return receivedNothing(completion.result) }
+        // Of a poll there is no chunk.
+        if let chunk = filled.take() {
+            fillsBlocks = chunk.count == chunk.blockCapacity
             deliver(chunk)
-            if state == .open && credit > 0 && inbox.isEmpty { armReceive() }
-            return checkSending()
         }
-        switch -completion.result {
+        receiveOn()
+        checkSending()
+    }
+
+    /// A receive has ended in the end of the stream (0), or in an error.
+    private func receivedNothing(_ result: Int32) {
+        switch -result {
         case 0:
             hasEnded = true
             if credit > 0 && inbox.isEmpty { tellEnd() }
         case ENOBUFS:
             worker.activity.add(.starved)
-            if poller.blocksLent > 0 { blocksAreBack() } else { poller.queueStarved(self) }
-        case EAGAIN, EINTR: blocksAreBack()
+            unsafe poller._withUnsafeGuaranteedRef { poller in
+                if poller.blocksLent > 0 { receiveOn() } else { poller.queueStarved(self) }
+            }
+        case EAGAIN, EINTR: receiveOn()
         case ECANCELED: break
         default:
-            failure = -completion.result
+            failure = -result
             if inbox.isEmpty || credit == 0 { tellFailure() }
         }
         checkSending()
     }
 
-    /// Hands a chunk up as far as the credit goes; the rest, or what comes behind such a rest, waits.
-    private func deliver(_ chunk: consuming Chunk) {
+    /// Hands a chunk up as far as the credit goes; the rest, or what comes behind such a rest, waits. `follows`:
+    /// another one is at hand.
+    private func deliver(_ chunk: consuming Chunk, follows: Bool = false) {
         if !inbox.isEmpty || credit == 0 {
             if !inbox.absorb(chunk, upTo: Limits.copiedSendBytes) { inbox.append(chunk) }
             return
@@ -146,13 +241,19 @@ public final class RingTransport: Transport {
             chunk.removeLast(chunk.count - credit)
             inbox.append(rest)
         }
-        credit -= chunk.count
-        bulk = max(0, bulk - chunk.count)
-        receivedByteCount &+= UInt64(truncatingIfNeeded: chunk.count)
+        // As long as it is certain that the consumer gets the next one.
+        deliversMore = follows && chunk.count < min(credit, bulk)
+        account(chunk.count)
         var handed: Chunk? = consume chunk
         tell { consumer in
             if let chunk = handed.take() { consumer.transport(self, received: chunk) }
         }
+    }
+
+    private func account(_ byteCount: Int) {
+        credit -= byteCount
+        bulk = max(0, bulk - byteCount)
+        receivedByteCount &+= UInt64(truncatingIfNeeded: byteCount)
     }
 
     /// In a later turn than the one that gave credit: what waits is handed up.
@@ -172,6 +273,7 @@ public final class RingTransport: Transport {
             if failure != 0 { return tellFailure() }
             if state != .open || credit == 0 { return }
             if hasEnded { return tellEnd() }
+            if fillsBlocks && receiving == .none { return receiveByCalls() }
             armReceive()
         } else if credit > 0 {
             worker.serveNext(fd)
@@ -191,9 +293,7 @@ public final class RingTransport: Transport {
             swap(&inbox, &others)
             others.releaseStorage()
         }
-        credit -= chunk.count
-        bulk = max(0, bulk - chunk.count)
-        receivedByteCount &+= UInt64(truncatingIfNeeded: chunk.count)
+        account(chunk.count)
         var handed: Chunk? = consume chunk
         tell { consumer in
             if let chunk = handed.take() { consumer.transport(self, received: chunk) }
@@ -216,7 +316,7 @@ public final class RingTransport: Transport {
 
     /// Tells that nothing can be sent when nothing is being received, which would tell otherwise.
     private func checkSending() {
-        if sendFailure == 0 || isClosed || (credit > 0 && (isReceiving || !inbox.isEmpty)) { return }
+        if sendFailure == 0 || isClosed || (credit > 0 && (receiving != .none || !inbox.isEmpty)) { return }
         if failure == 0 { failure = sendFailure }
         tellFailure()
     }
@@ -257,15 +357,49 @@ public final class RingTransport: Transport {
 
     // MARK: Sending
 
+    public override var canSplice: Bool { true }
+
     public override func flush(more: Bool = false) -> FlushResult {
-        if queue.isEmpty { return .done }
+        if queuedByteCount == 0 { return .done }
         if isClosed { return .failed(SystemError(code: EBADF)) }
         let code = failure != 0 ? failure : sendFailure
         if code != 0 { return .failed(SystemError(code: code)) }
+        let isBulk = queue.isEmpty || queue.byteCount >= worker.pool.blockSizeBytes
+        if isBulk && state == .open && !isSending && !reportsDrained {
+            sendFailure = callToSend(more: more)
+            if sendFailure != 0 { return .failed(SystemError(code: sendFailure)) }
+            if queuedByteCount == 0 { return .done }
+        }
         reportsDrained = true
         sendsMore = more
-        if state == .open { queueSend() }
+        if state == .open && !queue.isEmpty { queueSend() }
         return .pending
+    }
+
+    /// Sends what is queued, and then what is in the outlet, by calls. Returns 0, or the error's number.
+    @inline(never)
+    private func callToSend(more: Bool) -> Int32 {
+        // SAFETY: the kernel is the worker's, which keeps it.
+        let error = unsafe sendByCalls(fd, Unmanaged.passUnretained(worker.kernel), more: more)
+        return error != 0 || !queue.isEmpty ? error : sendSpliced()
+    }
+
+    /// Sends what is in the outlet, by a call, and polls when the socket is full. Returns 0, or the error's number.
+    private func sendSpliced() -> Int32 {
+        guard let pipe = outlet else { return 0 }
+        while pipe.byteCount > 0 {
+            let moved = worker.kernel.splice(pipe.readEnd, fd, pipe.byteCount, more: false)
+            if moved == -Int(EAGAIN) {
+                if ring.poll(fd, HOST_EPOLL_OUT, repeats: false, worker.ringToken(.send, fd)) < 0 { return ENOBUFS }
+                isSending = true
+                awaitsRoom = true
+                return 0
+            }
+            if moved <= 0 { return moved == 0 ? EIO : Int32(truncatingIfNeeded: -moved) }
+            pipe.byteCount -= moved
+            sentByteCount &+= UInt64(truncatingIfNeeded: moved)
+        }
+        return 0
     }
 
     private func queueSend() {
@@ -307,21 +441,30 @@ public final class RingTransport: Transport {
 
     private func sent(_ result: Int32) {
         isSending = false
+        let wasPolled = awaitsRoom
+        awaitsRoom = false
         if isClosed { return closeIfIdle() }
-        if result < 0 && result != -EAGAIN && result != -EINTR {
-            sendFailure = -result
-            reportsDrained = false
-            return checkSending()
-        }
-        if result > 0 {
+        if result < 0 && result != -EAGAIN && result != -EINTR { return sendingFailed(-result) }
+        if result > 0 && !wasPolled {
             queue.removeFirst(Int(result))
             sentByteCount &+= UInt64(truncatingIfNeeded: result)
         }
         if !queue.isEmpty { return queueSend() }
+        if outlet != nil {
+            let code = sendSpliced()
+            if code != 0 { return sendingFailed(code) }
+            if isSending { return }
+        }
         if reportsDrained {
             reportsDrained = false
             tell { $0.transportDrained(self) }
         }
+    }
+
+    private func sendingFailed(_ code: Int32) {
+        sendFailure = code
+        reportsDrained = false
+        checkSending()
     }
 
     public override func finish() {
@@ -334,6 +477,7 @@ public final class RingTransport: Transport {
     /// What a receive has not taken yet, the socket itself has to be asked for.
     public override func holdsUnreadBytes(asking: Bool) -> Bool {
         if state != .open || hasEnded || failure != 0 { return false }
+        if !inbox.isEmpty || !asking { return !inbox.isEmpty }
         var byte: UInt8 = 0
         // SAFETY: one byte, on the stack.
         return unsafe worker.kernel.peek(fd, &byte, 1) > 0
@@ -348,6 +492,8 @@ public final class RingTransport: Transport {
         descriptor = -1
         credit = 0
         reportsDrained = false
+        inlet = nil
+        outlet = nil
         worker.served(fd)
         inbox.removeAll()
         inbox.releaseStorage()
@@ -359,7 +505,7 @@ public final class RingTransport: Transport {
             if !isConnecting { worker.kernel.resetsWhenClosed(fd) }
         }
         unsafe poller._withUnsafeGuaranteedRef { poller in
-            if isReceiving { poller.cancel(worker.ringToken(.receive, fd)) }
+            if receiving == .provided || receiving == .polled { poller.cancel(worker.ringToken(.receive, fd)) }
             if isSending { poller.cancel(worker.ringToken(.send, fd)) }
             if isConnecting && !breaks { poller.cancel(worker.ringToken(.connect, fd)) }
             poller.closing &+= 1
@@ -370,7 +516,7 @@ public final class RingTransport: Transport {
     /// Frees the slot and closes the number when nothing is armed any more. The ring closes it, behind what was
     /// prepared before, so that no other thread is given the number while the slot is taken.
     private func closeIfIdle() {
-        if state != .closing || isReceiving || isSending || isConnecting || isInSenders { return }
+        if state != .closing || receiving != .none || isSending || isConnecting || isInSenders { return }
         state = .closed
         unsafe poller._withUnsafeGuaranteedRef { $0.closing &-= 1 }
         queue.removeAll()

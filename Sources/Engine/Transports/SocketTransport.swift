@@ -174,26 +174,8 @@ public final class SocketTransport: Transport {
     /// Receives into several blocks with one call. Returns whether there may be more to receive.
     @inline(never)
     private func receiveBulk() -> Bool {
-        var blocks = InlineArray<4, Chunk?> { _ in nil }
-        var asked = 0
-        let wanted = min(credit, bulk)
-        // SAFETY: the blocks are fresh and ours; the kernel writes at most `asked` bytes into them.
-        let received: Int? = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 4) { vectors in
-            var count = 0
-            while count < 4 && asked < wanted {
-                unsafe pool._withUnsafeGuaranteedRef { blocks[count] = $0.take() }
-                guard let free = unsafe blocks[count]?.freeBytes else { break }
-                let length = min(wanted - asked, free.count)
-                unsafe vectors[count] = iovec(iov_base: free.baseAddress, iov_len: length)
-                asked += length
-                count += 1
-            }
-            if count == 0 { return nil }
-            return unsafe kernel._withUnsafeGuaranteedRef {
-                unsafe $0.recvv(descriptor, vectors.baseAddress!, count)
-            }
-        }
-        guard let received else {
+        var blocks = BulkReceive()
+        guard let received = blocks.receive(descriptor, upTo: min(credit, bulk), worker.pool, worker.kernel) else {
             waitForBlocks()
             return false
         }
@@ -201,17 +183,11 @@ public final class SocketTransport: Transport {
             receivedNothing(received)
             return false
         }
-        let isEmpty = account(received, of: asked)
-        var left = received
-        for index in 0..<4 where left > 0 {
-            guard var chunk = blocks[index].take() else { break }
-            let count = min(left, chunk.room)
-            chunk.extend(by: count)
-            left -= count
-            receivesInBulk = index > 0
-            deliversMore = left > 0
+        receivesInBulk = received > worker.pool.blockSizeBytes
+        let isEmpty = account(received, of: blocks.asked)
+        while state != .closed, let chunk = blocks.take() {
+            deliversMore = blocks.left > 0
             deliver(chunk)
-            if state == .closed { break }
         }
         deliversMore = false
         return state != .closed && !isEmpty
@@ -336,39 +312,11 @@ public final class SocketTransport: Transport {
     /// Sends until the queue is empty or the socket is full. Returns 0, or the error's number.
     private func sendQueue(more: Bool) -> Int32 {
         if delaysSends { checkDelay() }
-        while !queue.isEmpty {
-            let offered: Int
-            let sent: Int
-            // SAFETY: the vectors live on the stack during the call; the chunks stay in the queue until accepted.
-            (offered, sent) = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Limits.vectorsPerSend) {
-                vectors in
-                let count = unsafe queue.fill(vectors)
-                if count == 1 {
-                    let length = unsafe vectors[0].iov_len
-                    let result = unsafe kernel._withUnsafeGuaranteedRef {
-                        unsafe $0.send(descriptor, vectors[0].iov_base, length, more: more)
-                    }
-                    return (length, result)
-                }
-                var total = 0
-                for index in 0..<count { total &+= unsafe Int(vectors[index].iov_len) }
-                let result = unsafe kernel._withUnsafeGuaranteedRef {
-                    unsafe $0.sendv(descriptor, vectors.baseAddress!, count, more: more)
-                }
-                return (total, result)
-            }
-            if sent < 0 {
-                let code = Int32(truncatingIfNeeded: -sent)
-                if code != EAGAIN { return code }
-                worker.cannot(descriptor, .write)
-                return 0
-            }
-            queue.removeFirst(sent)
-            sentByteCount &+= UInt64(truncatingIfNeeded: sent)
-            if sent < offered {
-                worker.cannot(descriptor, .write)
-                return 0
-            }
+        let error = unsafe sendByCalls(descriptor, kernel, more: more)
+        if error != 0 { return error }
+        if !queue.isEmpty {
+            worker.cannot(descriptor, .write)
+            return 0
         }
         return outlet == nil ? 0 : sendSpliced()
     }

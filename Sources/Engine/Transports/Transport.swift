@@ -1,5 +1,6 @@
 import Base
 import Buffers
+import CPlatform
 import Glibc
 
 /// What happened to bytes that were handed to a transport.
@@ -114,6 +115,40 @@ open class Transport: FDHandler {
         queue.append(chunk)
     }
 
+    /// Sends what is queued by calls, until the socket is full. Returns 0, or the error's number; what the socket has
+    /// no room for stays queued.
+    @inline(__always)
+    final func sendByCalls(_ fd: Int32, _ kernel: Unmanaged<Kernel>, more: Bool) -> Int32 {
+        while !queue.isEmpty {
+            let offered: Int
+            let sent: Int
+            // SAFETY: the vectors live on the stack during the call; the chunks stay in the queue until accepted. The
+            // kernel is the worker's.
+            (offered, sent) = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Limits.vectorsPerSend) {
+                vectors in
+                let count = unsafe queue.fill(vectors)
+                if count == 1 {
+                    let length = unsafe vectors[0].iov_len
+                    let result = unsafe kernel._withUnsafeGuaranteedRef {
+                        unsafe $0.send(fd, vectors[0].iov_base, length, more: more)
+                    }
+                    return (length, result)
+                }
+                var total = 0
+                for index in 0..<count { total &+= unsafe Int(vectors[index].iov_len) }
+                let result = unsafe kernel._withUnsafeGuaranteedRef {
+                    unsafe $0.sendv(fd, vectors.baseAddress!, count, more: more)
+                }
+                return (total, result)
+            }
+            if sent < 0 { return sent == -Int(EAGAIN) ? 0 : Int32(truncatingIfNeeded: -sent) }
+            queue.removeFirst(sent)
+            sentByteCount &+= UInt64(truncatingIfNeeded: sent)
+            if sent < offered { return 0 }
+        }
+        return 0
+    }
+
     /// Hands queued bytes to the operating system, as many as it accepts now.
     /// - Parameter more: more will follow at once, so a partial segment may wait.
     open func flush(more: Bool = false) -> FlushResult { fatalError("a transport sends") }
@@ -121,7 +156,7 @@ open class Transport: FDHandler {
     /// A small piece is not to wait for the acknowledgement of what was sent before it (`TCP_NODELAY`); for TCP sockets
     /// that do not have it from their listener.
     open func preventSendDelay() {
-        _ = worker.kernel.setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+        worker.setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
     }
 
     /// Ends the sending side once the queue is empty; the receiving side goes on. To be called with an empty queue.

@@ -26,6 +26,13 @@ extension Worker {
         return nil
     }
 
+    /// Sets an option of a socket when nobody waits for the answer: by the ring, if there is one, with what is
+    /// submitted next. The socket stays open until then.
+    public func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) {
+        if let uring, uring.features.setsOptions, uring.ring.setOption(fd, level, name, value) >= 0 { return }
+        _ = kernel.setOption(fd, level, name, value)
+    }
+
     /// Starts to connect a non-blocking socket, which becomes the transport's. `transportConnected`, or a failure,
     /// follows; an error known at once is thrown, and the socket then remains the caller's.
     public func connect(

@@ -12,19 +12,32 @@ final class RingKernel: HostKernel, @unchecked Sendable {
     /// The errno with which rings are refused, or 0, and how many are made before.
     private let refusal: Int32
     private let granted: Int
+    /// The size of rings, whatever was asked for.
+    private let size: RingSize?
+    /// Calls that received into several blocks.
+    let bulkReceives = Counter()
     let made = Counter()
     let closed = Counter()
 
-    init(refusal: Int32 = 0, after granted: Int = 0, _ spoil: @escaping (SpoiltRing) -> Void = { _ in }) {
+    init(
+        refusal: Int32 = 0, after granted: Int = 0, size: RingSize? = nil,
+        _ spoil: @escaping (SpoiltRing) -> Void = { _ in }
+    ) {
+        self.size = size
         self.spoil = spoil
         self.refusal = refusal
         self.granted = granted
         super.init(kqueueEmulation: false)
     }
 
+    override func recvv(_ fd: Int32, _ vectors: UnsafePointer<iovec>, _ count: Int) -> Int {
+        bulkReceives.add()
+        return unsafe super.recvv(fd, vectors, count)
+    }
+
     override func makeRing(_ size: RingSize) throws(SystemError) -> Ring {
         if refusal != 0 && made.value >= granted { throw SystemError(code: refusal) }
-        let ring = SpoiltRing(try HostRing(size), closed)
+        let ring = SpoiltRing(try HostRing(self.size ?? size), closed)
         made.add()
         spoil(ring)
         return ring
@@ -40,6 +53,8 @@ final class SpoiltRing: Ring, @unchecked Sendable {
     private var isClosed = false
     /// Receives that repeat fail.
     var refusesTotals = false
+    /// Options fail.
+    var refusesOptions = false
     var outstandingAccepts = 0
     var mostAccepts = 0
 
@@ -88,6 +103,9 @@ final class SpoiltRing: Ring, @unchecked Sendable {
         real.connect(fd, address, token)
     }
     override func disconnect(_ fd: Int32, _ token: RingToken) -> Int32 { real.disconnect(fd, token) }
+    override func setOption(_ fd: Int32, _ level: Int32, _ name: Int32, _ value: Int32) -> Int32 {
+        real.setOption(refusesOptions ? -1 : fd, level, name, value)
+    }
     override func cancel(_ target: RingToken) -> Int32 { real.cancel(target) }
     override func close(descriptor: Int32) -> Int32 { real.close(descriptor: descriptor) }
 }

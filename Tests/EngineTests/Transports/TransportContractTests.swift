@@ -33,6 +33,8 @@ final class Notes: TransportConsumer {
 enum Lacking {
     /// Rings whose receives cannot repeat up to a total: those before Linux 6.17.
     static let totals = RingKernel { ring in ring.refusesTotals = true }
+    /// Rings that set no options of sockets: those before Linux 6.7.
+    static let options = RingKernel { ring in ring.refusesOptions = true }
 }
 
 /// What the consumer of a transport may rely on, whatever carries the bytes: run once for each poller, and for a ring
