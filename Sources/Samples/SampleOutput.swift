@@ -23,17 +23,23 @@ public struct SampleOutput {
 
     /// A part of some bytes; bounds are clamped.
     public mutating func append(_ bytes: Span<UInt8>, from start: Int = 0, to end: Int = .max) {
-        for index in min(max(0, start), bytes.count)..<max(min(max(0, start), bytes.count), min(end, bytes.count)) {
-            append(bytes[index])
+        let first = min(max(0, start), bytes.count)
+        let length = max(min(end, bytes.count) - first, 0)
+        guard unsafe length <= room.count - count else {
+            isFull = true
+            return
         }
+        unsafe bytes.withUnsafeBytes { source in
+            guard let from = source.baseAddress, let to = unsafe room.baseAddress, length > 0 else { return }
+            // SAFETY: `first + length` is within the source, and `length` bytes of the room were free just above.
+            unsafe (to + count).copyMemory(from: from + first, byteCount: length)
+        }
+        count += length
     }
 
-    public mutating func append(_ bytes: [UInt8]) { for byte in bytes { append(byte) } }
+    public mutating func append(_ bytes: [UInt8]) { append(bytes.span) }
 
-    public mutating func append(_ text: StaticString) {
-        let bytes = text.bytes
-        for index in bytes.indices { append(bytes[index]) }
-    }
+    public mutating func append(_ text: StaticString) { append(text.bytes) }
 
     public mutating func append(decimal value: Int64) {
         if value < 0 { append(UInt8(ascii: "-")) }

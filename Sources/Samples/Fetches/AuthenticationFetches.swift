@@ -103,7 +103,7 @@ struct Credentials {
     }
 
     /// Base 64 (RFC 4648); ends at what is no digit of it.
-    private static func decode(_ text: Span<UInt8>, _ output: inout ByteWriter) {
+    private static func decode(_ text: Span<UInt8>, _ output: inout SampleOutput) {
         var bits: UInt32 = 0
         var count = 0
         for index in text.indices {

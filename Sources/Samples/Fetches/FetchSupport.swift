@@ -104,62 +104,22 @@ extension SampleScratch {
     public func string(_ bytes: [UInt8]) -> Sample? { write(.string) { $0.append(bytes.span) } }
 
     /// A sample of what `body` writes; nil if it does not fit.
-    func write(_ type: SampleType, _ body: (inout ByteWriter) -> Void) -> Sample? {
-        // SAFETY: the writer lives within the call, and stays within the buffer.
-        unsafe make(type, limit: min(valueLimit, free)) { buffer in
-            var output = unsafe ByteWriter(buffer)
+    func write(_ type: SampleType, _ body: (inout SampleOutput) -> Void) -> Sample? {
+        compose(type) { output in
             body(&output)
-            return output.result
+            return true
         }
     }
 }
 
-/// Writes bytes into a buffer, and notices when there is no room.
-// SAFETY: the buffer stands while the writer does, and every write is checked against its size.
-@safe
-struct ByteWriter {
-    private let buffer: UnsafeMutableRawBufferPointer
-    private(set) var count = 0
-    private var isFull = false
-
-    @unsafe
-    init(_ buffer: UnsafeMutableRawBufferPointer) { unsafe self.buffer = buffer }
-
-    /// How many bytes were written; nil if there was no room for all.
-    var result: Int? { isFull ? nil : count }
-
-    mutating func append(_ byte: UInt8) {
-        guard unsafe count < buffer.count else {
-            isFull = true
-            return
-        }
-        unsafe buffer[count] = byte
-        count += 1
-    }
-
-    mutating func append(_ bytes: Span<UInt8>) {
-        guard unsafe bytes.count <= buffer.count - count else {
-            isFull = true
-            return
-        }
-        unsafe bytes.withUnsafeBytes { source in
-            guard let from = source.baseAddress, let to = unsafe buffer.baseAddress else { return }
-            unsafe (to + count).copyMemory(from: from, byteCount: source.count)
-        }
-        count += bytes.count
-    }
-
-    /// The same in lower case, as names of fields are in lists.
+extension SampleOutput {
+    /// Bytes in lower case, as names of fields are in lists.
     mutating func append(lowercasing bytes: Span<UInt8>) {
         for index in bytes.indices { append(lowercased(bytes[index])) }
     }
 
-    mutating func append(bigEndian value: UInt32) {
-        for shift in 0..<4 { append(UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * shift))) }
-    }
-
     /// The variable integers of the SPOE protocol.
-    mutating func appendVariableInteger(_ number: Int) {
+    mutating func append(variableInteger number: Int) {
         guard number >= 240 else { return append(UInt8(truncatingIfNeeded: number)) }
         append(UInt8(truncatingIfNeeded: number | 240))
         var rest = (number - 240) >> 4

@@ -279,9 +279,9 @@ struct FieldWriter {
     func binary(_ scope: SampleScope) -> Sample? {
         scope.scratch.write(.binary) { output in
             for index in 0..<head.fieldCount where head.isLive(index) {
-                output.appendVariableInteger(head.name(index).count)
+                output.append(variableInteger: head.name(index).count)
                 output.append(lowercasing: head.name(index))
-                output.appendVariableInteger(head.value(index).count)
+                output.append(variableInteger: head.value(index).count)
                 output.append(head.value(index))
             }
             output.append(0)
