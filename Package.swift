@@ -76,9 +76,11 @@ let package = Package(
         .testTarget(name: "BuffersTests", dependencies: ["Buffers"], swiftSettings: strict),
         .testTarget(name: "EngineTests", dependencies: ["Engine", "Base", "CPlatform"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "Buffers"], swiftSettings: strict),
+        // Stands before the C library's allocator in the program of the tests, and counts.
+        .target(name: "CTestAllocations", path: "Tests/CTestAllocations"),
         .testTarget(
-            name: "SamplesTests", dependencies: ["Samples", "HTTP", "Base"], exclude: ["Converters/Expected"],
-            swiftSettings: strict),
+            name: "SamplesTests", dependencies: ["Samples", "HTTP", "Base", "CTestAllocations"],
+            exclude: ["Converters/Expected"], swiftSettings: strict),
         .testTarget(
             name: "ConfigurationTests", dependencies: ["Configuration", "Samples", "Base"], swiftSettings: strict),
         .testTarget(
