@@ -9,7 +9,7 @@ import struct
 import subprocess
 import time
 
-from . import load, processes
+from . import load, processes, rules
 
 
 class Case:
@@ -34,6 +34,10 @@ class Case:
 
     def rounds(self, settings):
         return settings.rounds
+
+    def frontend_lines(self, folder):
+        """More lines of the frontend, for programs that read HAProxy's configuration; files that they need are made."""
+        return ""
 
     def measure(self, program, bench):
         raise NotImplementedError
@@ -82,6 +86,26 @@ class Throughput(Case):
             raise processes.Failure(f"{served['errors']} errors in {served['requests']} requests")
         return {"cpu": user + system, "user": user, "system": system, "throughput": served["throughput"],
                 "p99": served["p99"], "requests": served["requests"], "errors": served["errors"]}
+
+
+class Rules(Throughput):
+    """What rules cost: user time per request, and instructions where perf may count them."""
+
+    figure = "user"
+
+    def __init__(self, name, title, lines, **options):
+        super().__init__(name, title, path=rules.PATH, nginx=False, **options)
+        self.lines = lines
+
+    def frontend_lines(self, folder):
+        return self.lines(folder)
+
+    def measure(self, program, bench):
+        figures = super().measure(program, bench)
+        with Started(program, self, bench, self.path) as running:
+            count = load.instructions(
+                running.pid, running.port, self.path, self.connections or bench.settings.connections, bench.folder)
+        return {**figures, "instructions": count} if count else figures
 
 
 class Latency(Case):
@@ -249,6 +273,9 @@ CASES = [
     Throughput("close-always", "client connection per request, http-reuse always", close=True, reuse="always",
                budget=0.85),
     Throughput("large", "1 MiB bodies", path="/files/1m", budget=0.90),
+    Rules("no-rules", "user time without rules", lambda _: ""),
+    Rules("rules", "user time with 100 rules", rules.hundred_rules, budget=1.0),
+    Rules("map", "user time with three lookups in maps of 10,000 entries", rules.maps, budget=1.0),
     IdleMemory("idle", "bytes per idle client connection", budget=0.45),
     Latency("latency", "p99 latency at the same offered load", budget=1.0),
     SystemCalls("syscalls", "system calls per request, keep-alive"),

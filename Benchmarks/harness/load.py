@@ -2,6 +2,9 @@
 
 import os
 import re
+import shutil
+import signal
+import time
 
 from . import processes
 
@@ -30,6 +33,22 @@ def wrk(port, path, connections, seconds, close=False):
     if match := re.search(r"Non-2xx or 3xx responses: (\d+)", text):
         errors += int(match[1])
     return {"requests": int(requests[1]), "errors": errors, "throughput": float(rate[1]), "p99": _seconds(p99[1])}
+
+
+def instructions(pid, port, path, connections, folder, seconds=1):
+    """Instructions in user space of one request to a program that runs, or 0.0 where perf may not count them."""
+    if not shutil.which("perf"):
+        return 0.0
+    counts = os.path.join(folder, "perf.txt")
+    counter = processes.start(["perf", "stat", "-x,", "-o", counts, "-e", "instructions:u", "-p", str(pid)],
+                              os.path.join(folder, "perf.log"))
+    time.sleep(0.5)
+    served = wrk(port, path, connections, seconds)
+    processes.stop(counter, first=signal.SIGINT)
+    with open(counts, encoding="utf-8") as file:
+        values = [line.split(",")[0] for line in file if "instructions" in line]
+    values = [int(value) for value in values if value.isdigit()]
+    return values[0] / served["requests"] if values else 0.0
 
 
 def paced(port, path, connections, seconds, requests_per_second, folder):

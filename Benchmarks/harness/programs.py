@@ -27,7 +27,7 @@ defaults
 {defaults_lines}
 frontend bench
     bind 127.0.0.1:{port}
-    default_backend origin
+{frontend_lines}    default_backend origin
 
 backend origin
     server origin 127.0.0.1:{origin}
@@ -166,7 +166,8 @@ class HAProxyLike(Program):
         path = os.path.join(folder, "bench.cfg")
         _write(path, HAPROXY_CONFIGURATION.format(
             maximum=MAXIMUM_CONNECTIONS, mode=case.mode, port=port, origin=origin_port,
-            defaults_lines=f"    http-reuse {case.reuse}\n" if case.mode == "http" else ""))
+            defaults_lines=f"    http-reuse {case.reuse}\n" if case.mode == "http" else "",
+            frontend_lines=case.frontend_lines(folder)))
         return [*self.base_command(), "-db", "-f", path]
 
 

@@ -11,6 +11,7 @@ from . import cases, programs
 COLUMNS = {
     "cpu": ("CPU per request (us)", 1e6, "{:.1f}"),
     "user": ("user (us)", 1e6, "{:.1f}"),
+    "instructions": ("instructions in user space", 1, "{:.0f}"),
     "system": ("system (us)", 1e6, "{:.1f}"),
     "throughput": ("requests per second", 1, "{:.0f}"),
     "offered": ("offered per second", 1, "{:.0f}"),
