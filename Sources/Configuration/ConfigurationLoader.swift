@@ -16,10 +16,13 @@ public struct ConfigurationLoader: Sendable {
         public var dialectVersion: String
         /// nil without TLS.
         public var openSSLVersion: String?
+        /// Diagnostic mode (`-dD`): what is suspicious, such as a backend that nothing uses, is looked for, too.
+        public var isDiagnostic = false
 
         public init(
             variables: [String: String] = [:], inheritsProcessEnvironment: Bool = true, features: Set<String> = [],
-            enabledOptions: Set<String> = [], dialectVersion: String = "3.4", openSSLVersion: String? = nil
+            enabledOptions: Set<String> = [], dialectVersion: String = "3.4", openSSLVersion: String? = nil,
+            isDiagnostic: Bool = false
         ) {
             self.variables = variables
             self.inheritsProcessEnvironment = inheritsProcessEnvironment
@@ -27,6 +30,7 @@ public struct ConfigurationLoader: Sendable {
             self.enabledOptions = enabledOptions
             self.dialectVersion = dialectVersion
             self.openSSLVersion = openSSLVersion
+            self.isDiagnostic = isDiagnostic
         }
     }
 
@@ -58,17 +62,18 @@ public struct ConfigurationLoader: Sendable {
                 continue
             }
             do { names += try FileReader.configurationFiles(in: path) } catch {
-                parser.report(.error, "cannot read the directory '\(path)': \(error.message)", at: .none)
+                parser.report(.unreadableFile, "cannot read the directory '\(path)': \(error.message)", at: .none)
             }
         }
         if names.count > Self.fileLimit {
-            parser.report(.error, "more than \(Self.fileLimit) configuration files", at: .none)
+            parser.report(.limitExceeded, "more than \(Self.fileLimit) configuration files", at: .none)
             names.removeAll()
         }
         parser.scope.set("HAPROXY_CFGFILES", to: names.joined(separator: ";"))
         for name in names {
             do { parse(SourceFile(name: name, bytes: try FileReader.read(name)), parser) } catch {
-                parser.report(.error, "cannot read the configuration file '\(name)': \(error.message)", at: .none)
+                parser.report(
+                    .unreadableFile, "cannot read the configuration file '\(name)': \(error.message)", at: .none)
             }
         }
         return finish(parser)

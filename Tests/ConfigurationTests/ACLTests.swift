@@ -137,10 +137,10 @@ struct ACLTests {
                 "7:16 error: converter 'in_table' is known to HAProxy but not supported by this version of Martlet"
             ),
             ("x path,evne /", "7:16 error: unknown converter 'evne' (did you mean 'even'?)"),
-            ("x path,even,", "7:20 error: missing converter after ','"),
+            ("x path,even,", "7:21 error: missing converter after ','"),
             (
                 "x hdr(a,b) c",
-                "7:14 error: argument 2 of 'hdr': 'b' is no integer"
+                "7:17 error: argument 2 of 'hdr': 'b' is no integer"
             ),
             ("x hdr(a,1,2) c", "7:14 error: 'hdr' takes at most 2 arguments"),
             ("x hdr(a b", "7:14 error: missing closing ')' of 'hdr'"),
@@ -228,7 +228,7 @@ struct ACLTests {
     func modeTCP() {
         #expect(
             messages(listen("use_backend pool if { path / }")) == [
-                "1:1 warning: conditions of listen 'test' ask for parts of a request, and never match in 'mode tcp'"
+                "7:22 warning: conditions of listen 'test' ask for parts of a request, and never match in 'mode tcp'"
             ])
         #expect(messages(listen("use_backend pool if { src 10.0.0.1 }")) == [])
     }

@@ -1,4 +1,3 @@
-import Glibc
 import Samples
 import Testing
 
@@ -87,19 +86,6 @@ struct KeywordTableTests {
 
     @Test("the reference page is the one in docs")
     func reference() throws {
-        let root = "\(#filePath)".split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-        let path = root.joined(separator: "/") + "/docs/reference/keywords.md"
-        let page = Array(KeywordReference.markdown().utf8)
-        // SAFETY: getenv gives a C string or NULL, and only that it is there is looked at.
-        if unsafe getenv("MARTLET_WRITE_REFERENCE") != nil {
-            // SAFETY: the path is a NUL-terminated copy, and write reads at most as many bytes as the page has.
-            let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-            defer { close(descriptor) }
-            let written = unsafe page.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
-            #expect(written == page.count)
-        }
-        #expect(
-            try FileReader.read(path) == page,
-            "make it again: MARTLET_WRITE_REFERENCE=1 swift test --filter KeywordTableTests")
+        try expectPage("docs/reference/keywords.md", KeywordReference.markdown(), suite: "KeywordTableTests")
     }
 }

@@ -54,7 +54,7 @@ struct BindTests {
                     + "or a range such as 1-4)"
             ),
             ("bind :81 nice 2000", "7:19 error: 'nice' must be between -1024 and 1024, not 2000"),
-            ("bind :8080", "7:10 warning: this address is bound already on line 2"),
+            ("bind :8080", "7:10 warning: this address is bound already [2: the first one is here]"),
         ])
     func mistakes(line: String, expected: String) {
         let text =
@@ -137,7 +137,7 @@ struct ServerTests {
     func names() {
         #expect(
             errors(listen("server s 1.1.1.1", "server s 1.1.1.2"))
-                == ["8:5 error: listen 'test' has another server named 's' on line 7"])
+                == ["8:5 error: listen 'test' has another server named 's' [7: the first one is here]"])
     }
 }
 

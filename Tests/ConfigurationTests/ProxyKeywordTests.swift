@@ -101,7 +101,7 @@ struct ProxyKeywordTests {
             ])
         #expect(
             messages(listen("option forwardfor")) == [
-                "1:1 warning: 'option forwardfor' ignored for listen 'test', which is not in 'mode http'"
+                "7:5 warning: 'option forwardfor' ignored for listen 'test', which is not in 'mode http'"
             ])
         #expect(load(listen("option forwardfor")).tree.proxies[0].settings.forwardFor == nil)
     }
@@ -161,11 +161,17 @@ struct ProxyKeywordTests {
             ])
         #expect(
             messages("frontend f\n bind :80\n timeout client 1s\n server s 1.2.3.4\n") == [
-                "4:2 error: 'server' is not allowed: frontend 'f' has no backend side"
+                "4:2 error: 'server' is not allowed: frontend 'f' has no backend side "
+                    + "(put it into a 'backend', or make this section a 'listen')"
             ])
-        #expect(messages("defaults\n bind :80\n") == ["2:2 error: 'bind' is not allowed in section 'defaults'"])
         #expect(
-            messages("defaults\n server s 1.2.3.4\n") == ["2:2 error: 'server' is not allowed in section 'defaults'"])
+            messages("defaults\n bind :80\n") == [
+                "2:2 error: 'bind' is not allowed in section 'defaults' (it can stand in 'frontend', 'listen')"
+            ])
+        #expect(
+            messages("defaults\n server s 1.2.3.4\n") == [
+                "2:2 error: 'server' is not allowed in section 'defaults' (it can stand in 'listen', 'backend')"
+            ])
         #expect(
             messages("defaults\n acl a path /\n") == [
                 "2:2 error: 'acl' is not allowed in a 'defaults' section without a name"
@@ -257,7 +263,7 @@ struct ProxyKeywordTests {
             ("clitimeout 5000", "7:5 error: 'clitimeout' is no longer supported (use 'timeout client')"),
             (
                 "nbthread 4",
-                "7:5 error: unknown keyword 'nbthread' in section 'listen' (this keyword belongs into 'global')"
+                "7:5 error: 'nbthread' is not allowed in section 'listen' (this keyword belongs into 'global')"
             ),
             ("frobnicate", "7:5 error: unknown keyword 'frobnicate' in section 'listen'"),
             ("no", "7:5 error: 'no' expects a keyword"),
@@ -285,18 +291,22 @@ struct ProxyKeywordTests {
         let head = "frontend f\n bind :80\n timeout client 1s\n default_backend b\n"
         #expect(
             errors(" \(head) mode http\nbackend b\n") == [
-                "4:18 error: http frontend 'f' cannot use tcp backend 'b' (both need the same 'mode')"
+                "4:18 error: http frontend 'f' cannot use tcp backend 'b' (both need the same 'mode') "
+                    + "[6: 'b' is in 'mode tcp']"
             ])
         #expect(
             errors("\(head)backend b\n mode http\n").first?.contains(
                 "an http backend ('b') behind a tcp frontend ('f')") == true)
-        #expect(errors("\(head)frontend b\n") == ["4:18 error: 'default_backend' of frontend 'f': 'b' is a frontend"])
+        #expect(
+            errors("\(head)frontend b\n") == [
+                "4:18 error: 'default_backend' of frontend 'f': 'b' is a frontend [5: the frontend is here]"
+            ])
     }
 
     @Test("a use_backend behind one without a condition is never reached")
     func unreachable() {
         let text = listen("use_backend pool", "use_backend pool if TRUE")
-        #expect(messages(text) == ["8:5 warning: this 'use_backend' is never reached: line 7 has no condition"])
+        #expect(messages(text) == ["8:5 warning: this 'use_backend' is never reached [7: this rule has no condition]"])
     }
 
     @Test("a disabled proxy is not checked, and refers to nothing that is not there")

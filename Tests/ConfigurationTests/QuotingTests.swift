@@ -86,7 +86,7 @@ struct QuotingTests {
         let words = try lexer.scan()
         #expect(words.map(\.columnStart) == [2, 6, 12, 15])
         #expect(words.map(\.columnEnd) == [5, 11, 14, 16])
-        #expect(words.map(\.isVerbatim) == [true, false, true, true])
+        #expect(words.map(\.origins) == [[], [7, 8, 9], [], []])
     }
 
     @Test("a file without a line end at its end may have been cut")

@@ -105,7 +105,7 @@ struct SectionTests {
                 "peers p\n  peer a 1.2.3.4:5\n",
                 "1:1 error: section 'peers' is known to HAProxy but not supported by this version of Martlet"
             ),
-            ("bakend a\n", "1:1 error: unknown keyword 'bakend' outside of a section (did you mean 'backend'?)"),
+            ("bakend a\n", "1:1 error: unknown section 'bakend' (did you mean 'backend'?)"),
             (
                 "mode http\nfoo\n",
                 "1:1 error: unknown keyword 'mode' outside of a section (a file starts with a section "
@@ -120,25 +120,33 @@ struct SectionTests {
     func mixedUses() {
         #expect(
             messages("defaults a\nbackend b from a\nbackend c\n") == [
-                "2:1 warning: 'defaults' section 'a' is named here, and used without a name on line 3 "
-                    + "(name the 'defaults' of every section, or of none)"
+                "2:1 warning: 'defaults' section 'a' is named here, and used without a name elsewhere "
+                    + "(name the 'defaults' of every section, or of none) [3: this section uses it without naming it]"
             ])
     }
 
     @Test("a frontend and a backend may share a name; two of a kind may not")
     func names() {
         #expect(errors("frontend a\nbackend a\n") == [])
-        #expect(errors("backend a\nbackend a\n") == ["2:1 error: backend 'a' has the name of another proxy on line 1"])
-        #expect(errors("frontend a\nlisten a\n") == ["2:1 error: listen 'a' has the name of another proxy on line 1"])
+        #expect(
+            errors("backend a\nbackend a\n") == [
+                "2:1 error: backend 'a' has the name of another proxy [1: the first one is here]"
+            ])
+        #expect(
+            errors("frontend a\nlisten a\n") == [
+                "2:1 error: listen 'a' has the name of another proxy [1: the first one is here]"
+            ])
     }
 
     @Test("numbers are unique")
     func identifiers() {
         #expect(
-            errors("backend a\n id 5\nbackend b\n id 5\n") == ["3:1 error: id 5 is the id of another proxy on line 1"])
+            errors("backend a\n id 5\nbackend b\n id 5\n") == [
+                "3:1 error: id 5 is the id of another proxy [1: the first one is here]"
+            ])
         #expect(
             errors("backend a\n server x 1.1.1.1 id 2\n server y 1.1.1.2 id 2\n")
-                == ["3:2 error: id 2 is the id of another server on line 2"])
+                == ["3:2 error: id 2 is the id of another server [2: the first one is here]"])
         let servers = load("backend a\n server x 1.1.1.1\n server y 1.1.1.2 id 1\n server z 1.1.1.3\n").tree.proxies[0]
             .servers
         #expect(servers.map(\.id) == [2, 1, 3])
@@ -258,7 +266,7 @@ struct GlobalTests {
             ("stats socket /x mode 999", "2:22 error: '999' is no file mode (write it in octal, such as 660)"),
             (
                 "timeout client 5s",
-                "2:1 error: unknown keyword 'timeout' in section 'global' (this keyword belongs into a proxy)"
+                "2:1 error: 'timeout' is not allowed in section 'global' (this keyword belongs into a proxy)"
             ),
             ("no daemon", "2:1 error: 'daemon' cannot be negated ('no' is for 'log' and for most options)"),
             ("nbproc 4", "2:1 error: 'nbproc' is no longer supported (use 'nbthread')"),

@@ -11,15 +11,15 @@ func load(
     return ConfigurationLoader(environment: environment).load(text: text, name: "test.cfg")
 }
 
-/// The messages of a text: `line:column severity: message`, and `(help)` where there is one.
+/// The messages of a text: `line:column severity: message`, `(help)` where there is one, `[line: note]` for each note.
 func messages(_ text: String, variables: [String: String] = [:]) -> [String] {
     load(text, variables: variables).diagnostics.map(describe)
 }
 
 func describe(_ diagnostic: Diagnostic) -> String {
     let help = diagnostic.help.map { " (\($0))" } ?? ""
-    return "\(diagnostic.range.line):\(diagnostic.range.columnStart) \(DiagnosticRenderer.name(diagnostic.severity)): "
-        + diagnostic.message + help
+    return "\(diagnostic.range.line):\(diagnostic.range.columnStart) \(diagnostic.severity.name): "
+        + diagnostic.message + help + diagnostic.notes.map { " [\($0.range.line): \($0.message)]" }.joined()
 }
 
 /// The errors alone.

@@ -131,6 +131,36 @@ struct ArgumentsTests {
     }
 }
 
+@Suite("The command line of check")
+struct CheckArgumentsTests {
+    private func parse(_ line: String) throws -> CheckArguments {
+        try CheckArguments(parsing: line.split(separator: " ").map(String.init))
+    }
+
+    @Test("files stand behind -f, behind -- or alone, in their order")
+    func files() throws {
+        let check = try parse("a.cfg -f b.cfg --format json -- -c.cfg d.cfg")
+        #expect(check.arguments.files == ["a.cfg", "b.cfg", "-c.cfg", "d.cfg"])
+        #expect(check.format == .json)
+        #expect(check.arguments.checksOnly && check.arguments.diagnostics)
+        #expect(try parse("a.cfg").format == .text)
+        #expect(try parse("--format=json a.cfg").format == .json)
+    }
+
+    @Test("options that mean something to a check are those of the program")
+    func options() throws {
+        let check = try parse("-C /etc -L here -dW -dr -c -dD a.cfg")
+        #expect(check.arguments.directory == "/etc" && check.arguments.localPeer == "here")
+        #expect(check.arguments.zeroWarning && check.arguments.resolutionMayFail)
+        #expect(try parse("-h").arguments.wantsHelp)
+    }
+
+    @Test("others are mistakes", arguments: ["-D a", "-x a", "-sf 1", "-Z", "--format", "--format xml", "a -f", "-C"])
+    func mistakes(line: String) {
+        #expect(throws: Arguments.Mistake.self) { try parse(line) }
+    }
+}
+
 @Suite("The table of options")
 struct CommandOptionTests {
     @Test("no flag stands twice, and each begins with a dash")

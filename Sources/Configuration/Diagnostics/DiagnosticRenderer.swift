@@ -4,6 +4,8 @@
 ///         timout client 5s
 ///         ^~~~~~
 ///     help: did you mean 'timeout'?
+///
+/// Other places that it is about follow as `note`, each with its line.
 public struct DiagnosticRenderer: Sendable {
     private let files: [SourceFile]
 
@@ -14,29 +16,26 @@ public struct DiagnosticRenderer: Sendable {
 
     /// The lines of a diagnostic, the last one without a line end. Control characters of the source are masked.
     public func render(_ diagnostic: Diagnostic) -> String {
-        var text = "\(header(diagnostic))"
+        var text = header(diagnostic)
         if let excerpt = excerpt(diagnostic.range) { text += "\n" + excerpt }
+        for note in diagnostic.notes {
+            text += "\n" + header("note: \(Self.printable(note.message))", at: note.range)
+            if let excerpt = excerpt(note.range) { text += "\n" + excerpt }
+        }
         if let help = diagnostic.help { text += "\nhelp: \(Self.printable(help))" }
         return text
     }
 
     /// The first line alone: `file:line:column: severity: message`.
     public func header(_ diagnostic: Diagnostic) -> String {
-        let message = "\(Self.name(diagnostic.severity)): \(Self.printable(diagnostic.message))"
-        let range = diagnostic.range
+        header("\(diagnostic.severity.name): \(Self.printable(diagnostic.message))", at: diagnostic.range)
+    }
+
+    private func header(_ message: String, at range: SourceRange) -> String {
         guard range.file >= 0, Int(range.file) < files.count else { return message }
         let name = Self.printable(files[Int(range.file)].name)
         guard range.line > 0 else { return "\(name): \(message)" }
         return "\(name):\(range.line):\(range.columnStart): \(message)"
-    }
-
-    static func name(_ severity: Diagnostic.Severity) -> String {
-        switch severity {
-        case .error: "error"
-        case .warning: "warning"
-        case .notice: "notice"
-        case .diag: "diag"
-        }
     }
 
     /// Bytes that would disturb a terminal become '?'; a tab stays, so that carets line up.

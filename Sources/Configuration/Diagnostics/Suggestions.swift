@@ -38,7 +38,7 @@ enum Suggestions {
     }
 
     /// The help line for an unknown word.
-    static func help(for word: String, among candidates: some Sequence<String>) -> String? {
-        nearest(to: word, among: candidates).map { "did you mean '\($0)'?" }
+    static func help(for word: String, among candidates: some Sequence<String>) -> Help? {
+        nearest(to: word, among: candidates).map { Help("did you mean '\($0)'?", replacing: word, with: $0) }
     }
 }

@@ -16,7 +16,8 @@ struct ACLParser {
     /// The expression in the words `first..<end` of the statement.
     mutating func parse(_ first: Int, _ end: Int) throws(SyntaxFailure) -> ACLExpression {
         guard first < end else {
-            throw SyntaxFailure("missing sample fetch in the ACL expression", at: statement.range(first))
+            throw SyntaxFailure(
+                "missing sample fetch in the ACL expression", at: statement.range(first), code: .missingArgument)
         }
         let bytes = statement.words[first].bytes
         let expression: Expression
@@ -37,13 +38,11 @@ struct ACLParser {
             do throws(PatternFailure) {
                 try patterns.add(statement.words[index].bytes, ignoresCase: flags.ignoresCase, name: flags.identifier)
             } catch {
-                throw SyntaxFailure(error.message, at: statement.range(index), help: error.help)
+                throw failure(error, index)
             }
         }
         let finished: ACLPatterns
-        do { finished = try patterns.finished() } catch {
-            throw SyntaxFailure(error.message, at: statement.range(end - 1), help: error.help)
-        }
+        do { finished = try patterns.finished() } catch { throw failure(error, end - 1) }
         let range = statement.range(from: first, through: end - 1)
         for matcher in finished.matchers {
             let set = matcher.set
@@ -55,15 +54,23 @@ struct ACLParser {
         if method != .found, method != .boolean, patterns.isEmpty, !flags.isClosed {
             warnings.append(
                 SyntaxFailure(
-                    "no pattern to match '\(name)' against: this ACL never matches", at: range,
+                    "no pattern to match '\(name)' against: this ACL never matches", at: range, code: .neverMatches,
                     help: "use '-m found' to test for existence, or '--' to say that this is meant"))
         }
         if method == .found, cursor < end {
             warnings.append(
                 SyntaxFailure(
-                    "patterns are ignored by '-m found'", at: statement.range(from: cursor, through: end - 1)))
+                    "patterns are ignored by '-m found'", at: statement.range(from: cursor, through: end - 1),
+                    code: .ignoredPatterns))
         }
         return ACLExpression(expression: expression, method: method, patterns: finished, range: range)
+    }
+
+    private func failure(_ error: PatternFailure, _ index: Int) -> SyntaxFailure {
+        let place = error.offset.map { statement.range(index, bytes: $0..<($0 + 1)) } ?? statement.range(index)
+        return SyntaxFailure(
+            error.message, at: place, code: error.offset == nil ? .invalidPattern : .invalidRegex,
+            help: error.help.map { Help($0) })
     }
 
     private struct Flags {
@@ -88,7 +95,8 @@ struct ACLParser {
         guard let method = flags.method else {
             throw SyntaxFailure(
                 "'\(name)' yields \(Self.described(expression.output)): say with '-m' how it is matched",
-                at: statement.range(index), help: "there are " + Self.methods(for: expression.output))
+                at: statement.range(index), code: .missingArgument,
+                help: "there are \(Self.methods(for: expression.output))")
         }
         return PatternCollector(method: method, isVersion: flags.keyword?.isVersion == true && method == .integer)
     }
@@ -112,28 +120,35 @@ struct ACLParser {
                 break
             case "-M": flags.isMap = true
             case "-u":
-                guard cursor < end else { throw SyntaxFailure("'-u' expects a number", at: range) }
+                guard cursor < end else {
+                    throw SyntaxFailure("'-u' expects a number", at: range, code: .missingArgument)
+                }
                 guard let number = UInt32(statement.words[cursor].text), number <= Int32.max else {
-                    throw SyntaxFailure("'-u' expects a number from 0 to 2147483647", at: statement.range(cursor))
+                    throw SyntaxFailure(
+                        "'-u' expects a number from 0 to 2147483647", at: statement.range(cursor), code: .invalidNumber)
                 }
                 flags.identifier = "\(number)"
                 cursor += 1
             case "-m":
-                guard cursor < end else { throw SyntaxFailure("'-m' expects a matching method", at: range) }
+                guard cursor < end else {
+                    throw SyntaxFailure("'-m' expects a matching method", at: range, code: .missingArgument)
+                }
                 guard flags.patterns == nil else {
-                    throw SyntaxFailure("'-m' must stand before files and patterns", at: range)
+                    throw SyntaxFailure("'-m' must stand before files and patterns", at: range, code: .invalidArgument)
                 }
                 flags.method = try self.method(cursor, name: name, expression.output)
                 cursor += 1
             case "-f":
-                guard cursor < end else { throw SyntaxFailure("'-f' expects a file name", at: range) }
+                guard cursor < end else {
+                    throw SyntaxFailure("'-f' expects a file name", at: range, code: .missingArgument)
+                }
                 var patterns = try collector(&flags, cursor - 2, name: name, expression)
                 try load(cursor, into: &patterns, flags)
                 flags.patterns = patterns
                 cursor += 1
             default:
                 throw SyntaxFailure(
-                    "unknown ACL flag '\(flag)'", at: range,
+                    "unknown ACL flag '\(flag)'", at: range, code: .unknownValue,
                     help: "write '--' before a pattern that starts with '-'")
             }
         }
@@ -189,14 +204,14 @@ struct ACLParser {
         let word = statement.words[index].text
         guard let match = MatchMethod(rawValue: word) else {
             throw SyntaxFailure(
-                "unknown matching method '\(word)'", at: statement.range(index),
+                "unknown matching method '\(word)'", at: statement.range(index), code: .unknownValue,
                 help: Suggestions.help(for: word, among: MatchMethod.allCases.map(\.rawValue))
-                    ?? "there are " + MatchMethod.allCases.map(\.rawValue).joined(separator: ", "))
+                    ?? "there are \(MatchMethod.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         guard Self.suits(match, output) else {
             throw SyntaxFailure(
                 "matching method '\(word)' cannot be used with '\(name)', which yields \(Self.described(output))",
-                at: statement.range(index), help: "here there are " + Self.methods(for: output))
+                at: statement.range(index), code: .invalidArgument, help: "here there are \(Self.methods(for: output))")
         }
         return match
     }
@@ -206,12 +221,16 @@ struct ACLParser {
         _ index: Int, into patterns: inout PatternCollector, _ flags: Flags
     ) throws(SyntaxFailure) {
         let name = statement.words[index].text
+        var contents: [UInt8] = []
+        if parser.patternSets[name] == nil {
+            do { contents = try parser.files.read(parser.resolve(name, of: statement)) } catch {
+                throw SyntaxFailure(
+                    "cannot read the pattern file '\(name)': \(error.message)", at: statement.range(index),
+                    code: .unreadableFile)
+            }
+        }
         do throws(PatternFailure) {
             if let known = parser.patternSets[name] { return try patterns.add(known, ignoresCase: flags.ignoresCase) }
-            let contents: [UInt8]
-            do { contents = try parser.files.read(parser.resolve(name, of: statement)) } catch {
-                throw PatternFailure("cannot read the pattern file '\(name)': \(error.message)")
-            }
             let set = PatternSet(name: name)
             try patterns.add(set, ignoresCase: flags.ignoresCase)
             do { try set.load(contents, withValues: flags.isMap) } catch {
@@ -220,7 +239,7 @@ struct ACLParser {
             }
             parser.patternSets[name] = set
         } catch {
-            throw SyntaxFailure(error.message, at: statement.range(index), help: error.help)
+            throw failure(error, index)
         }
     }
 }

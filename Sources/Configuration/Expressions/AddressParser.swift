@@ -31,7 +31,7 @@ struct AddressParser {
     struct Failure: Error, Equatable {
         var message: String
         var bytes: Range<Int>
-        var help: String?
+        var help: Help?
     }
 
     private struct Prefix {
@@ -74,7 +74,7 @@ struct AddressParser {
 
     private var text: String { String(decoding: bytes, as: UTF8.self) }
 
-    private func failure(_ message: String, _ range: Range<Int>? = nil, help: String? = nil) -> Failure {
+    private func failure(_ message: String, _ range: Range<Int>? = nil, help: Help? = nil) -> Failure {
         let range = range ?? 0..<bytes.count
         return Failure(message: message, bytes: (range.lowerBound + base)..<(range.upperBound + base), help: help)
     }

@@ -21,6 +21,8 @@ public struct ACLDefinition: Sendable {
     public var expressions: [ACLExpression]
     /// The first line of that name.
     public var range: SourceRange
+    /// A condition names it.
+    var isUsed = false
 
     public init(name: String, expressions: [ACLExpression], range: SourceRange = .none) {
         self.name = name

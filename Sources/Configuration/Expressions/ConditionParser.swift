@@ -26,6 +26,7 @@ struct ConditionParser {
         guard keyword == "if" || keyword == "unless" else {
             throw SyntaxFailure(
                 "unexpected '\(keyword)': only 'if' or 'unless' may stand here", at: statement.range(first),
+                code: .invalidCondition,
                 help: Suggestions.help(for: keyword, among: ["if", "unless"]))
         }
         var alternatives: [[ACLTerm]] = []
@@ -35,7 +36,8 @@ struct ConditionParser {
             let word = statement.words[cursor].text
             if word == "or" || word == "||" {
                 guard !terms.isEmpty else {
-                    throw SyntaxFailure("missing ACL before '\(word)'", at: statement.range(cursor))
+                    throw SyntaxFailure(
+                        "missing ACL before '\(word)'", at: statement.range(cursor), code: .invalidCondition)
                 }
                 alternatives.append(terms)
                 terms = []
@@ -46,7 +48,8 @@ struct ConditionParser {
         }
         guard !terms.isEmpty else {
             let last = statement.words[statement.words.count - 1].text
-            throw SyntaxFailure("missing ACL after '\(last)'", at: statement.range(statement.words.count - 1))
+            throw SyntaxFailure(
+                "missing ACL after '\(last)'", at: statement.range(statement.words.count - 1), code: .invalidCondition)
         }
         alternatives.append(terms)
         warnings += acls.warnings
@@ -65,7 +68,8 @@ struct ConditionParser {
             if name.isEmpty {
                 cursor += 1
                 guard cursor < statement.words.count else {
-                    throw SyntaxFailure("missing ACL after '!'", at: statement.range(cursor - 1))
+                    throw SyntaxFailure(
+                        "missing ACL after '!'", at: statement.range(cursor - 1), code: .invalidCondition)
                 }
                 name = statement.words[cursor].bytes[...]
             }
@@ -74,7 +78,7 @@ struct ConditionParser {
             let open = cursor
             guard let close = statement.words[(open + 1)...].firstIndex(where: { $0.text == "}" }) else {
                 throw SyntaxFailure(
-                    "missing '}' for this '{'", at: statement.range(open),
+                    "missing '}' for this '{'", at: statement.range(open), code: .invalidCondition,
                     help: "braces are words of their own: leave a space around them")
             }
             let expression = try acls.parse(open + 1, close)
@@ -83,7 +87,7 @@ struct ConditionParser {
                 warnings.append(
                     SyntaxFailure(
                         "this ACL never matches: \(Self.lack(expression, point))",
-                        at: statement.range(from: start, through: close)))
+                        at: statement.range(from: start, through: close), code: .neverMatches))
             }
             return ACLTerm(
                 isNegated: isNegated, test: .anonymous(expression),
@@ -91,6 +95,7 @@ struct ConditionParser {
         }
         let range = statement.range(from: start, through: cursor)
         let index = try named(String(decoding: name, as: UTF8.self), at: statement.range(cursor))
+        definitions[index].isUsed = true
         cursor += 1
         // It may have several lines, of which some say something here.
         let expressions = definitions[index].expressions
@@ -98,7 +103,8 @@ struct ConditionParser {
         {
             warnings.append(
                 SyntaxFailure(
-                    "ACL '\(definitions[index].name)' never matches here: \(Self.lack(first, point))", at: range))
+                    "ACL '\(definitions[index].name)' never matches here: \(Self.lack(first, point))", at: range,
+                    code: .neverMatches))
         }
         return ACLTerm(isNegated: isNegated, test: .named(index), range: range)
     }
@@ -112,7 +118,7 @@ struct ConditionParser {
         if let index = definitions.firstIndex(where: { $0.name == name }) { return index }
         if let words = ACLKeywords.predefined[name] {
             let text = Statement(
-                words: words.map { Word(bytes: Array($0.utf8), columnStart: 0, columnEnd: 0, isVerbatim: false) },
+                words: words.map { Word(bytes: Array($0.utf8), columnStart: 0, columnEnd: 0) },
                 file: -1, line: 0)
             var reader = ACLParser(parser, text)
             var expression = try reader.parse(0, words.count)
@@ -124,6 +130,7 @@ struct ConditionParser {
             for: name, among: definitions.map(\.name) + ACLKeywords.predefined.keys.sorted())
         if help == nil, name.hasPrefix("{") { help = "leave a space after '{'" }
         throw SyntaxFailure(
-            "no such ACL: '\(name)'", at: range, help: help ?? "declare it with 'acl \(name) ...' above this line")
+            "no such ACL: '\(name)'", at: range, code: .unknownACL,
+            help: help ?? "declare it with 'acl \(name) ...' above this line")
     }
 }

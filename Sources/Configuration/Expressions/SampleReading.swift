@@ -23,7 +23,7 @@ extension Parser {
         _ statement: Statement, from first: Int, at point: SamplePoint
     ) throws(SyntaxFailure) -> Condition {
         var conditions = ConditionParser(self, statement, definitions: draft.acls, point: point)
-        defer { for warning in conditions.warnings { warn(warning) } }
+        defer { for warning in conditions.warnings { report(warning) } }
         let result = try conditions.parse(from: first)
         draft.acls = conditions.definitions
         return result
@@ -34,19 +34,22 @@ extension Parser {
 final class StatementContext: ArgumentContext {
     private let parser: Parser
     private let statement: Statement
-    private let range: SourceRange
+    private let index: Int
+    /// What is read is the word itself, so that places in it are places in the file.
+    private let isWord: Bool
 
-    init(_ parser: Parser, _ statement: Statement, _ index: Int) {
+    init(_ parser: Parser, _ statement: Statement, _ index: Int, isWord: Bool = true) {
         self.parser = parser
         self.statement = statement
-        range = statement.range(index)
+        self.index = index
+        self.isWord = isWord
     }
 
-    override var place: String { parser.placeText(range) }
+    override var place: String { parser.placeText(statement.range(index)) }
 
     override func readFile(_ path: String) throws(ArgumentFailure) -> [UInt8] {
         do { return try parser.files.read(parser.resolve(path, of: statement)) } catch {
-            throw ArgumentFailure(0, "cannot read '\(path)': \(error.message)")
+            throw ArgumentFailure(0, "cannot read '\(path)': \(error.message)", reason: .file)
         }
     }
 
@@ -70,11 +73,13 @@ final class StatementContext: ArgumentContext {
     }
 
     override func resolveLater(
-        _ arguments: Arguments, _ index: Int, _ kind: ArgumentKind, _ name: String, of keyword: String
+        _ arguments: Arguments, _ argument: Int, _ kind: ArgumentKind, _ name: String, of keyword: String,
+        at place: Range<Int>
     ) {
+        let range = isWord ? statement.range(index, bytes: place) : statement.range(index)
         parser.references.append(
             ObjectReference(
-                arguments: arguments, index: index, kind: kind, name: name, keyword: keyword, range: range,
+                arguments: arguments, index: argument, kind: kind, name: name, keyword: keyword, range: range,
                 proxy: parser.section == .proxy ? parser.tree.proxies.count : -1))
     }
 }
@@ -94,23 +99,34 @@ struct ObjectReference {
 
 enum SampleReading {
     /// What is wrong with an expression, as a message about the statement.
-    static func failure(_ failure: ExpressionFailure, _ statement: Statement, _ index: Int) -> SyntaxFailure {
-        let count = statement.words[index].bytes.count
-        let start = min(failure.range.lowerBound, max(count - 1, 0))
-        let range = statement.range(index, bytes: start..<max(start + 1, min(failure.range.upperBound, count)))
+    /// - Parameter isWord: the word is the expression, and not the name of a file that holds it.
+    static func failure(
+        _ failure: ExpressionFailure, _ statement: Statement, _ index: Int, isWord: Bool = true
+    ) -> SyntaxFailure {
+        let range = isWord ? statement.range(index, bytes: failure.range) : statement.range(index)
         switch failure.reason {
         case .unknownFetch(let name):
             if KnownKeywords.fetches.contains(name) { return .unsupported("sample fetch '\(name)'", at: range) }
             return SyntaxFailure(
-                "unknown sample fetch '\(name)'", at: range, help: Suggestions.help(for: name, among: fetchNames))
+                "unknown sample fetch '\(name)'", at: range, code: .unknownFetch,
+                help: Suggestions.help(for: name, among: fetchNames))
         case .unknownConverter(let name):
             if KnownKeywords.converters.contains(name) { return .unsupported("converter '\(name)'", at: range) }
             return SyntaxFailure(
-                "unknown converter '\(name)'", at: range,
+                "unknown converter '\(name)'", at: range, code: .unknownConverter,
                 help: Suggestions.help(for: name, among: SampleTables.convertersByName.keys.sorted()))
-        case .unavailable, .other:
-            return SyntaxFailure(failure.message, at: range, help: failure.help)
+        case .unavailable: return plain(failure, .unavailableSample, range)
+        case .format: return plain(failure, .invalidFormat, range)
+        case .file: return plain(failure, .unreadableFile, range)
+        case .regex: return plain(failure, .invalidRegex, range)
+        case .other: return plain(failure, .invalidExpression, range)
         }
+    }
+
+    private static func plain(
+        _ failure: ExpressionFailure, _ code: DiagnosticCode, _ range: SourceRange
+    ) -> SyntaxFailure {
+        SyntaxFailure(failure.message, at: range, code: code, help: failure.help.map { Help($0) })
     }
 
     /// All names that an ACL may start with.
@@ -178,13 +194,15 @@ extension Parser {
 
     private func missing(_ reference: ObjectReference, candidates: [String]) -> ArgumentValue? {
         report(
-            .error, "there is no \(reference.kind.name) '\(reference.name)', which '\(reference.keyword)' names",
-            at: reference.range, help: Suggestions.help(for: reference.name, among: candidates))
+            .unknownName, "there is no \(reference.kind.name) '\(reference.name)', which '\(reference.keyword)' names",
+            at: reference.range,
+            help: Suggestions.help(
+                for: reference.name.split(separator: "/").last.map(String.init) ?? "", among: candidates))
         return nil
     }
 
     private func missing(_ reference: ObjectReference, _ message: String) -> ArgumentValue? {
-        report(.error, "'\(reference.keyword)' \(message)", at: reference.range)
+        report(.unknownName, "'\(reference.keyword)' \(message)", at: reference.range)
         return nil
     }
 }

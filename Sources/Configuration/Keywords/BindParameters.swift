@@ -6,7 +6,9 @@ public enum BindParameters {
     ) -> Parameter<BindSettings> {
         Parameter(name, arguments, values: 1, section: "5.1", documentation) {
             settings, call throws(SyntaxFailure) in
-            guard !call[0].isEmpty else { throw call.failure("'\(name)' expects \(arguments), not an empty word", 0) }
+            guard !call[0].isEmpty else {
+                throw call.failure("'\(name)' expects \(arguments), not an empty word", 0, code: .missingArgument)
+            }
             set(&settings, call[0])
         }
     }
@@ -48,7 +50,7 @@ public enum BindParameters {
             "mss", "<maxseg>", values: 1, section: "5.1", "Largest TCP segment; below 0: less than announced"
         ) { settings, call throws(SyntaxFailure) in
             let value = try call.integer(0, in: -65_535...65_535)
-            guard value != 0 else { throw call.failure("'mss' must not be 0", 0) }
+            guard value != 0 else { throw call.failure("'mss' must not be 0", 0, code: .outOfRange) }
             settings.maximumSegmentSizeBytes = value
         },
         text("name", "<name>", "Name of the listener, in statistics and messages") { $0.name = $1 },
@@ -161,13 +163,16 @@ struct ParameterReader {
             let range = line.range(cursor)
             guard let parameter = table[name], refused[name] == nil else {
                 if let reason = refused[name] {
-                    parser.report(SyntaxFailure("'\(name)' is not allowed on '\(line.name)': \(reason)", at: range))
+                    parser.report(
+                        SyntaxFailure(
+                            "'\(name)' is not allowed on '\(line.name)': \(reason)", at: range, code: .misplacedKeyword)
+                    )
                 } else if known.contains(name) {
                     parser.report(.unsupported("parameter '\(name)' of '\(line.name)'", at: range))
                 } else {
                     parser.report(
                         SyntaxFailure(
-                            "unknown parameter '\(name)' of '\(line.name)'", at: range,
+                            "unknown parameter '\(name)' of '\(line.name)'", at: range, code: .unknownParameter,
                             help: Suggestions.help(for: name, among: table.keys.sorted())))
                 }
                 // What follows may be this one's value: go on at the next word that is a parameter.
@@ -180,7 +185,8 @@ struct ParameterReader {
                 statement: line.statement, name: name, first: line.first + cursor + 1,
                 end: min(end ?? line.end, line.end))
             if let count = parameter.valueCount, call.count < count {
-                parser.report(SyntaxFailure("'\(name)' expects \(parameter.arguments)", at: range))
+                parser.report(
+                    SyntaxFailure("'\(name)' expects \(parameter.arguments)", at: range, code: .missingArgument))
                 return
             }
             do {

@@ -19,7 +19,9 @@ enum CaptureKeywords {
             // `NAME=` is exactly that cookie, `NAME` any whose name begins so.
             let isPrefix = name.last != UInt8(ascii: "=")
             if !isPrefix { name.removeLast() }
-            guard !name.isEmpty else { throw call.failure("'capture cookie' expects the name of a cookie", 0) }
+            guard !name.isEmpty else {
+                throw call.failure("'capture cookie' expects the name of a cookie", 0, code: .missingArgument)
+            }
             parser.draft.captures.cookieName = name
             parser.draft.captures.cookieIsPrefix = isPrefix
             // One more for the sign between name and value.
@@ -40,7 +42,7 @@ enum CaptureKeywords {
 
     private static func header(_ call: KeywordCall) throws(SyntaxFailure) -> CaptureSlot {
         guard !call.bytes(0).isEmpty, call.bytes(0).allSatisfy(RuleReader.isToken) else {
-            throw call.failure("'\(call[0])' is no name of a field", 0)
+            throw call.failure("'\(call[0])' is no name of a field", 0, code: .invalidName)
         }
         return CaptureSlot(lengthBytes: try length(call, 1), header: call.bytes(0).map(\.lowercased))
     }

@@ -54,7 +54,7 @@ enum ConnectionKeywords {
             "Field that tells servers their name"
         ) { parser, call throws(SyntaxFailure) in
             guard !call.bytes(0).isEmpty, call.bytes(0).allSatisfy(RuleReader.isToken) else {
-                throw call.failure("'\(call[0])' is no name of a field", 0)
+                throw call.failure("'\(call[0])' is no name of a field", 0, code: .invalidName)
             }
             parser.draft.settings.serverNameHeader = call.bytes(0)
         },
@@ -113,7 +113,8 @@ enum ConnectionKeywords {
         Keyword(name, places, "<timeout>", count: 1...1, documentation) { parser, call throws(SyntaxFailure) in
             let value = try call.seconds(0)
             guard (1...32_767).contains(value) else {
-                throw call.failure("'\(name)' must be between 1 and 32767 seconds, not \(call[0])", 0)
+                throw call.failure(
+                    "'\(name)' must be between 1 and 32767 seconds, not \(call[0])", 0, code: .outOfRange)
             }
             set(&parser.draft.settings, value)
         }
@@ -164,9 +165,9 @@ enum ConnectionKeywords {
         if let bad = bytes.firstIndex(where: { !Parser.isNameByte($0) }) {
             throw SyntaxFailure(
                 "character '\(Character(Unicode.Scalar(bytes[bad])))' is not permitted in the server name '\(call[0])'",
-                at: call.statement.range(call.first, bytes: bad..<(bad + 1)))
+                at: call.statement.range(call.first, bytes: bad..<(bad + 1)), code: .invalidName)
         }
-        guard !bytes.isEmpty else { throw call.failure("the server's name is empty", 0) }
+        guard !bytes.isEmpty else { throw call.failure("the server's name is empty", 0, code: .invalidName) }
         let address = try call.address(1, rules: .server)
         var settings = parser.draft.settings.defaultServer
         ParameterReader(line: call, known: KnownKeywords.server)

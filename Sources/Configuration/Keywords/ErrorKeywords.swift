@@ -31,11 +31,13 @@ enum ErrorKeywords {
             "http-error", .everyProxy, "status <code> [content-type <type>] <payload> [hdr <name> <fmt>]*",
             count: 2...Keyword.many, http: true, "A response in place of one of the proxy's own"
         ) { parser, call throws(SyntaxFailure) in
-            guard call[0] == "status" else { throw call.failure("'http-error' expects 'status' first", 0) }
+            guard call[0] == "status" else {
+                throw call.failure("'http-error' expects 'status' first", 0, code: .missingArgument)
+            }
             var reader = RuleReader(parser, call.statement, .httpRequest, first: call.first)
             reader.name = "http-error"
             let reply = try ReplyReader(defaultStatus: 0, isErrorLine: true).read(&reader)
-            guard reader.isAtEnd else { throw reader.failure("takes no condition") }
+            guard reader.isAtEnd else { throw reader.failure("takes no condition", code: .unexpectedArgument) }
             guard statuses.contains(reply.status) else { throw unhandled(reply.status, call, 1) }
             parser.draft.settings.errorResponses[reply.status] = .reply(reply)
         },
@@ -67,7 +69,7 @@ enum ErrorKeywords {
     private static func unhandled(_ status: Int, _ call: KeywordCall, _ index: Int) -> SyntaxFailure {
         call.failure(
             "status \(status) is not one that '\(call.name)' handles", index,
-            help: "these are " + statuses.sorted().map(String.init).joined(separator: ", "))
+            help: "these are \(statuses.sorted().map(String.init).joined(separator: ", "))")
     }
 
     /// `errorfile <code> <file>`, in a proxy or in an `http-errors` section.
@@ -87,10 +89,10 @@ enum ErrorKeywords {
         let path = parser.resolve(name, of: call.statement)
         let bytes: [UInt8]
         do { bytes = try parser.files.read(path) } catch {
-            throw call.failure("cannot read the error file '\(name)': \(error.message)", index)
+            throw call.failure("cannot read the error file '\(name)': \(error.message)", index, code: .unreadableFile)
         }
         guard bytes.count <= limitBytes else {
-            throw call.failure("'\(name)' is larger than \(limitBytes) bytes", index)
+            throw call.failure("'\(name)' is larger than \(limitBytes) bytes", index, code: .limitExceeded)
         }
         if !bytes.isEmpty {
             guard bytes.starts(with: "HTTP/1.".utf8) else {

@@ -34,7 +34,7 @@ enum FormatKeywords {
             "Field that tells servers a request's identifier"
         ) { parser, call throws(SyntaxFailure) in
             guard !call.bytes(0).isEmpty, call.bytes(0).allSatisfy(RuleReader.isToken) else {
-                throw call.failure("'\(call[0])' is no name of a field", 0)
+                throw call.failure("'\(call[0])' is no name of a field", 0, code: .invalidName)
             }
             parser.draft.settings.uniqueIDHeader = call.bytes(0)
         },

@@ -10,11 +10,11 @@ enum HTTP1Keywords {
             "How the name of a field is written where an option asks for it"
         ) { parser, call throws(SyntaxFailure) in
             if let problem = add(call.bytes(0), call.bytes(1), to: &parser.tree.global.caseAdjustments) {
-                throw call.failure(problem, 0)
+                throw call.failure(problem, 0, code: .invalidName)
             }
         },
         Keyword(
-            "h1-case-adjust-file", .global, "<hdrs-file>", count: 1...1, section: "3.1",
+            "h1-case-adjust-file", .global, "<hdrs-file>", count: 1...1, repeatable: true, section: "3.1",
             "A file of pairs for 'h1-case-adjust', one a line"
         ) { parser, call throws(SyntaxFailure) in
             try readFile(parser, call)
@@ -24,7 +24,7 @@ enum HTTP1Keywords {
     private static func readFile(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) {
         let bytes: [UInt8]
         do { bytes = try parser.files.read(parser.resolve(call[0], of: call.statement)) } catch {
-            throw call.failure("cannot read '\(call[0])': \(error.message)", 0)
+            throw call.failure("cannot read '\(call[0])': \(error.message)", 0, code: .unreadableFile)
         }
         for (number, line) in bytes.split(separator: 0x0A, omittingEmptySubsequences: false).enumerated() {
             let words = line.split { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D }.map { Array($0) }

@@ -13,6 +13,15 @@ public struct KeywordPlaces: OptionSet, Sendable, Hashable {
     static let clientSide: KeywordPlaces = [.defaults, .frontend, .listen]
     static let serverSide: KeywordPlaces = [.defaults, .listen, .backend]
     static let everyProxy: KeywordPlaces = [.defaults, .frontend, .listen, .backend]
+
+    /// The sections, as files name them.
+    var names: [String] {
+        let all: [(KeywordPlaces, String)] = [
+            (.global, "global"), (.defaults, "defaults"), (.frontend, "frontend"), (.listen, "listen"),
+            (.backend, "backend"),
+        ]
+        return all.filter { contains($0.0) }.map { "'\($0.1)'" }
+    }
 }
 
 /// A keyword that starts a line: declared once, as a value in one of the tables of this folder.
@@ -32,6 +41,8 @@ public struct Keyword: Sendable {
 
     /// Counts in `mode http` only.
     public let isHTTPOnly: Bool
+    /// Its lines add up, though each has one word only.
+    let isRepeatable: Bool
 
     /// How many words may follow the name.
     let argumentCount: ClosedRange<Int>
@@ -41,7 +52,8 @@ public struct Keyword: Sendable {
 
     init(
         _ name: String, _ places: KeywordPlaces, _ arguments: String = "", count: ClosedRange<Int> = 0...0,
-        negatable: Bool = false, strict: Bool = false, http: Bool = false, section: String = "4.2",
+        negatable: Bool = false, strict: Bool = false, http: Bool = false, repeatable: Bool = false,
+        section: String = "4.2",
         _ documentation: String,
         apply: @escaping @Sendable (Parser, KeywordCall) throws(SyntaxFailure) -> Void
     ) {
@@ -52,6 +64,7 @@ public struct Keyword: Sendable {
         canBeNegated = negatable
         isStrict = strict
         isHTTPOnly = http
+        isRepeatable = repeatable
         manualSection = section
         self.documentation = documentation
         self.apply = apply
@@ -90,8 +103,10 @@ struct KeywordCall {
 
     func range(_ index: Int) -> SourceRange { statement.range(first + index) }
 
-    func failure(_ message: String, _ index: Int, help: String? = nil) -> SyntaxFailure {
-        SyntaxFailure(message, at: range(index), help: help)
+    func failure(
+        _ message: String, _ index: Int, code: DiagnosticCode = .invalidArgument, help: Help? = nil
+    ) -> SyntaxFailure {
+        SyntaxFailure(message, at: range(index), code: code, help: help)
     }
 
     func integer(_ index: Int, in range: ClosedRange<Int>) throws(SyntaxFailure) -> Int {
@@ -99,7 +114,8 @@ struct KeywordCall {
         do { value = try Quantities.integer(bytes(index)) } catch {
             switch error {
             case .overflow: throw outOfRange(index, range)
-            case .empty, .unexpected: throw failure("'\(name)' expects an integer, not '\(self[index])'", index)
+            case .empty, .unexpected:
+                throw failure("'\(name)' expects an integer, not '\(self[index])'", index, code: .invalidNumber)
             }
         }
         guard range.contains(value) else { throw outOfRange(index, range) }
@@ -113,7 +129,7 @@ struct KeywordCall {
         } else {
             bounds = "between \(range.lowerBound) and \(range.upperBound)"
         }
-        return failure("'\(name)' must be \(bounds), not \(self[index])", index)
+        return failure("'\(name)' must be \(bounds), not \(self[index])", index, code: .outOfRange)
     }
 
     func milliseconds(_ index: Int) throws(SyntaxFailure) -> Int {
@@ -127,16 +143,18 @@ struct KeywordCall {
     private func timeFailure(_ error: QuantityError, _ index: Int) -> SyntaxFailure {
         switch error {
         case .empty:
-            return failure("'\(name)' expects a time, not an empty word", index)
+            return failure("'\(name)' expects a time, not an empty word", index, code: .invalidTime)
         case .unexpected(let character, let offset):
             var range = statement.range(first + index, bytes: offset..<(offset + 1))
             range.columnEnd = max(range.columnEnd, self.range(index).columnEnd)
             return SyntaxFailure(
                 "unexpected character '\(character)' in the time '\(self[index])' of '\(name)'", at: range,
+                code: .invalidTime,
                 help: "units are us, ms, s, m, h and d")
         case .overflow:
             return failure(
-                "timer overflow in '\(self[index])' of '\(name)': at most 2147483647 ms (about 24.8 days)", index)
+                "timer overflow in '\(self[index])' of '\(name)': at most 2147483647 ms (about 24.8 days)", index,
+                code: .outOfRange)
         }
     }
 
@@ -148,7 +166,8 @@ struct KeywordCall {
             case .overflow: throw outOfRange(index, range)
             default:
                 throw failure(
-                    "'\(name)' expects a size, not '\(self[index])'", index, help: "units are k, m and g")
+                    "'\(name)' expects a size, not '\(self[index])'", index, code: .invalidSize,
+                    help: "units are k, m and g")
             }
         }
         guard range.contains(value) else { throw outOfRange(index, range) }
@@ -164,19 +183,19 @@ struct KeywordCall {
 
     func unknownWord(_ index: Int, among words: [String]) -> SyntaxFailure {
         failure(
-            "'\(name)' does not know '\(self[index])'", index,
-            help: Suggestions.help(for: self[index], among: words) ?? "it takes " + words.joined(separator: ", "))
+            "'\(name)' does not know '\(self[index])'", index, code: .unknownValue,
+            help: Suggestions.help(for: self[index], among: words) ?? "it takes \(words.joined(separator: ", "))")
     }
 
     /// A word that must follow and does not.
     func required(_ index: Int, _ what: String) throws(SyntaxFailure) -> String {
-        guard index < count else { throw failure("'\(name)' expects \(what)", index) }
+        guard index < count else { throw failure("'\(name)' expects \(what)", index, code: .missingArgument) }
         return self[index]
     }
 
     func nothing(from index: Int) throws(SyntaxFailure) {
         guard index < count else { return }
-        throw failure("unexpected argument '\(self[index])' to '\(name)'", index)
+        throw failure("unexpected argument '\(self[index])' to '\(name)'", index, code: .unexpectedArgument)
     }
 
     /// `proto`: HTTP/1 is what there is.
@@ -201,7 +220,8 @@ struct KeywordCall {
 
     func addressFailure(_ error: AddressParser.Failure, _ index: Int) -> SyntaxFailure {
         SyntaxFailure(
-            "'\(name)': \(error.message)", at: statement.range(first + index, bytes: error.bytes), help: error.help)
+            "'\(name)': \(error.message)", at: statement.range(first + index, bytes: error.bytes),
+            code: .invalidAddress, help: error.help)
     }
 
     /// Comma-separated addresses, all errors of the list reported by the first.

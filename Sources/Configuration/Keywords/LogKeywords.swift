@@ -6,8 +6,10 @@ enum LogKeywords {
     static let globalTable: [Keyword] = [
         Keyword("log", .global, arguments, count: 1...11, section: "3.1", "A target for log lines") {
             parser, call throws(SyntaxFailure) in
-            if call[0] == "global" { throw call.failure("'log global' is for proxies", 0) }
-            guard call.count > 1 else { throw call.failure("'log' expects \(arguments)", 0) }
+            if call[0] == "global" { throw call.failure("'log global' is for proxies", 0, code: .misplacedKeyword) }
+            guard call.count > 1 else {
+                throw call.failure("'log' expects \(arguments)", 0, code: .missingArgument)
+            }
             parser.tree.global.logTargets.append(try target(call))
         },
         Keyword(
@@ -18,7 +20,9 @@ enum LogKeywords {
             "Lines of the process and of proxies without a format are JSON objects"
         ) { parser, call throws(SyntaxFailure) in
             guard call[0] == "json" else {
-                throw call.failure("'log-format' in 'global' knows 'json' only", 0, help: "formats are for proxies")
+                throw call.failure(
+                    "'log-format' in 'global' knows 'json' only", 0, code: .unknownValue,
+                    help: "formats are for proxies")
             }
             parser.tree.global.logsJSON = true
         },
@@ -39,7 +43,9 @@ enum LogKeywords {
                 try call.nothing(from: 1)
                 parser.draft.settings.usesGlobalLog = true
             } else {
-                guard call.count >= 2 else { throw call.failure("'log' expects \(arguments)", 0) }
+                guard call.count >= 2 else {
+                    throw call.failure("'log' expects \(arguments)", 0, code: .missingArgument)
+                }
                 parser.draft.settings.logTargets.append(try target(call))
             }
         },
@@ -57,13 +63,17 @@ enum LogKeywords {
             case "len":
                 let value = KeywordCall(
                     statement: call.statement, name: "len", first: call.first + cursor + 1)
-                guard value.count > 0 else { throw call.failure("'len' expects a number", cursor) }
+                guard value.count > 0 else {
+                    throw call.failure("'len' expects a number", cursor, code: .missingArgument)
+                }
                 result.lengthBytes = try value.integer(0, in: 80...65_535)
                 cursor += 2
             case "format":
                 let value = KeywordCall(
                     statement: call.statement, name: "format", first: call.first + cursor + 1)
-                guard value.count > 0 else { throw call.failure("'format' expects a name", cursor) }
+                guard value.count > 0 else {
+                    throw call.failure("'format' expects a name", cursor, code: .missingArgument)
+                }
                 result.format = try value.choice(0, of: LogLineFormat.self)
                 cursor += 2
             case "sample":
@@ -78,7 +88,7 @@ enum LogKeywords {
         _ = try call.required(cursor, "a facility such as local0")
         guard let facility = LogFacility.allCases.first(where: { "\($0)" == call[cursor] }) else {
             throw call.failure(
-                "unknown log facility '\(call[cursor])'", cursor,
+                "unknown log facility '\(call[cursor])'", cursor, code: .unknownValue,
                 help: Suggestions.help(for: call[cursor], among: LogFacility.allCases.map { "\($0)" })
                     ?? "such as daemon, user, or local0 to local7")
         }
@@ -111,9 +121,9 @@ enum LogKeywords {
         let names = LogLevel.allCases.map { "\($0)" }
         guard let level = LogLevel.allCases.first(where: { "\($0)" == call[index] }) else {
             throw call.failure(
-                "unknown log level '\(call[index])'", index,
-                help: Suggestions.help(for: call[index], among: names) ?? "it is one of "
-                    + names.joined(separator: ", "))
+                "unknown log level '\(call[index])'", index, code: .unknownValue,
+                help: Suggestions.help(for: call[index], among: names)
+                    ?? "it is one of \(names.joined(separator: ", "))")
         }
         return level
     }

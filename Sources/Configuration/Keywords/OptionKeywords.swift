@@ -155,14 +155,14 @@ enum OptionKeywords {
             case "header":
                 let name = try call.required(cursor + 1, "a field name behind 'header'")
                 guard !name.isEmpty, name.utf8.allSatisfy(isTokenByte) else {
-                    throw call.failure("'\(name)' is no name of a field", cursor + 1)
+                    throw call.failure("'\(name)' is no name of a field", cursor + 1, code: .invalidName)
                 }
                 result.header = name
                 cursor += 2
             case "except":
                 _ = try call.required(cursor + 1, "a network behind 'except'")
                 guard let network = IPText.network(call.bytes(cursor + 1)) else {
-                    throw call.failure("'\(call[cursor + 1])' is no network", cursor + 1)
+                    throw call.failure("'\(call[cursor + 1])' is no network", cursor + 1, code: .invalidAddress)
                 }
                 result.except = network
                 cursor += 2

@@ -16,7 +16,9 @@ enum ProcessKeywords {
     ) -> Keyword {
         Keyword(name, .global, arguments, count: 1...1, section: "3.1", documentation) {
             parser, call throws(SyntaxFailure) in
-            guard !call[0].isEmpty else { throw call.failure("'\(name)' expects \(arguments), not an empty word", 0) }
+            guard !call[0].isEmpty else {
+                throw call.failure("'\(name)' expects \(arguments), not an empty word", 0, code: .missingArgument)
+            }
             parser.mark(call)
             set(&parser.tree.global, call[0])
         }
@@ -110,7 +112,9 @@ enum ProcessKeywords {
         case "parent": parser.pathRule = .parent
         case "origin":
             let path = try call.required(1, "a path behind 'origin'")
-            guard FileReader.isDirectory(path) else { throw call.failure("'\(path)' is no directory", 1) }
+            guard FileReader.isDirectory(path) else {
+                throw call.failure("'\(path)' is no directory", 1, code: .unreadableFile)
+            }
             parser.pathRule = .origin(path)
             return
         default: throw call.unknownWord(0, among: ["current", "config", "parent", "origin"])
@@ -124,7 +128,9 @@ enum ProcessKeywords {
             let name = call[cursor]
             let value = KeywordCall(
                 statement: call.statement, name: "unix-bind \(name)", first: call.first + cursor + 1)
-            guard value.count > 0 else { throw call.failure("'\(name)' expects a value", cursor) }
+            guard value.count > 0 else {
+                throw call.failure("'\(name)' expects a value", cursor, code: .missingArgument)
+            }
             switch name {
             case "prefix": parser.unixBind.prefix = value[0]
             case "mode": parser.unixBind.settings.mode = try BindParameters.mode(value)

@@ -79,7 +79,7 @@ enum RuleSetKeywords {
             if parser.section == .defaults, parser.draft.name.isEmpty {
                 throw SyntaxFailure(
                     "'\(set.keyword)' is not allowed in a 'defaults' section without a name",
-                    at: call.statement.range(0))
+                    at: call.statement.range(0), code: .misplacedKeyword)
             }
             var reader = RuleReader(parser, call.statement, set, first: call.first)
             add(try reader.rule(), to: set, parser)
@@ -91,9 +91,9 @@ enum RuleSetKeywords {
     private static func add(_ rule: RuleLine, to set: RuleSet, _ parser: Parser) {
         if let last = parser.draft.rules[set].last, last.condition == nil, last.action.isFinal {
             parser.report(
-                .warning,
-                "this '\(set.keyword)' rule is never reached: the one on line \(last.range.line) ends the evaluation "
-                    + "and has no condition", at: rule.range)
+                .unreachableRule,
+                "this '\(set.keyword)' rule is never reached", at: rule.range,
+                notes: [Diagnostic.Note("this rule ends the evaluation and has no condition", at: last.range)])
         }
         parser.draft.rules[set].append(rule)
     }

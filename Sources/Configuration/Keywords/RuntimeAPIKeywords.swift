@@ -14,7 +14,8 @@ enum RuntimeAPIKeywords {
             var settings = BindSettings()
             BindParameters.read(parser, call, from: 1, into: &settings)
             if settings.shards != 1 {
-                throw SyntaxFailure("'shards' is not for 'stats socket'", at: call.statement.range)
+                throw SyntaxFailure(
+                    "'shards' is not for 'stats socket'", at: call.statement.range, code: .misplacedKeyword)
             }
             parser.unixBind.apply(to: &settings, &addresses)
             parser.tree.global.statsSockets.append(
@@ -24,7 +25,7 @@ enum RuntimeAPIKeywords {
             "stats timeout", .global, "<timeout>", count: 1...1, section: "3.1", "Longest silence on a stats socket"
         ) { parser, call throws(SyntaxFailure) in
             let value = try call.milliseconds(0)
-            guard value > 0 else { throw call.failure("'stats timeout' must be positive", 0) }
+            guard value > 0 else { throw call.failure("'stats timeout' must be positive", 0, code: .outOfRange) }
             parser.tree.global.statsTimeoutMilliseconds = value
         },
     ]

@@ -87,7 +87,8 @@ public enum ServerParameters {
                     list.append(.ip(AddressSpec(host: .ipv6(address))))
                 } else {
                     throw call.failure(
-                        "'init-addr' does not know '\(part)'", 0, help: "it takes last, libc, none or an address")
+                        "'init-addr' does not know '\(part)'", 0, code: .unknownValue,
+                        help: "it takes last, libc, none or an address")
                 }
             }
         }

@@ -135,7 +135,7 @@ enum EnvironmentKeywords {
     private static func variable(_ call: KeywordCall, _ index: Int) throws(SyntaxFailure) -> String {
         guard EnvironmentScope.isName(call[index]) else {
             throw call.failure(
-                "'\(call[index])' is no name of a variable", index,
+                "'\(call[index])' is no name of a variable", index, code: .invalidName,
                 help: "names are made of letters, digits and '_', and do not start with a digit")
         }
         return call[index]

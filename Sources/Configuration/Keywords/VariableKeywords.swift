@@ -29,10 +29,11 @@ enum VariableKeywords {
     private static func name(_ call: KeywordCall) throws(SyntaxFailure) -> VariableName {
         let name: VariableName
         do throws(ArgumentFailure) { name = try VariableName(call.bytes(0)) } catch {
-            throw SyntaxFailure(error.message, at: call.range(0), help: error.help)
+            throw SyntaxFailure(error.message, at: call.range(0), code: .invalidName, help: error.help.map { Help($0) })
         }
         guard name.scope == .process else {
-            throw call.failure("'\(call[0])' is no variable of the process: their names start with 'proc.'", 0)
+            throw call.failure(
+                "'\(call[0])' is no variable of the process: their names start with 'proc.'", 0, code: .invalidName)
         }
         return name
     }

@@ -7,7 +7,9 @@ public struct ConditionEvaluator: Sendable {
         public var message: String
         /// Byte offset within the condition.
         public var offset: Int
-        public var help: String?
+        /// How many bytes are wrong.
+        var count = 1
+        public var help: Help?
     }
 
     /// Names that `feature(NAME)` answers yes to: those behind a `+` in `-vv`.
@@ -213,7 +215,7 @@ extension ConditionEvaluator {
             guard let predicate = ConditionEvaluator.predicates.first(where: { $0.name == name }) else {
                 let found = name.isEmpty ? rest : name
                 throw Failure(
-                    message: "unknown predicate '\(found)' in the condition", offset: start,
+                    message: "unknown predicate '\(found)' in the condition", offset: start, count: found.utf8.count,
                     help: Suggestions.help(for: found, among: ConditionEvaluator.predicates.map(\.name)))
             }
             guard cursor < bytes.count, bytes[cursor] == UInt8(ascii: "(") else {

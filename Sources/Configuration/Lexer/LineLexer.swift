@@ -1,10 +1,11 @@
 /// What is wrong with the spelling of a line, and where.
 struct LexicalError: Error, Equatable {
+    var code: DiagnosticCode
     var message: String
     /// Byte offsets within the line.
     var start: Int
     var end: Int
-    var help: String?
+    var help: Help?
 }
 
 /// Cuts one line into words: quotes, escapes, comments and variables (manual, sections 2.2 and 2.3).
@@ -21,6 +22,8 @@ struct LineLexer {
     private var cursor = 0
     private var words: [Word] = []
     private var current: [UInt8] = []
+    /// Where in the line each byte of `current` comes from.
+    private var origins: [Int32] = []
     private var currentStart: Int?
     private var isVerbatim = true
 
@@ -36,7 +39,8 @@ struct LineLexer {
     /// The words of the line; none for an empty line or a comment.
     mutating func scan() throws(LexicalError) -> [Word] {
         if line.count > Self.lineLimitBytes {
-            throw LexicalError(message: "line too long: more than \(Self.lineLimitBytes) bytes", start: 0, end: 1)
+            throw LexicalError(
+                code: .lineTooLong, message: "line too long: more than \(Self.lineLimitBytes) bytes", start: 0, end: 1)
         }
         while cursor < line.count {
             let byte = line[cursor]
@@ -56,11 +60,12 @@ struct LineLexer {
                 try escape(isQuoted: false)
             case UInt8(ascii: "\r"):
                 throw LexicalError(
-                    message: "carriage return inside of a line", start: cursor, end: cursor + 1,
+                    code: .invalidCharacter, message: "carriage return inside of a line", start: cursor,
+                    end: cursor + 1,
                     help: "write it as \\r, or remove it")
             default:
                 begin()
-                current.append(byte)
+                append(byte, from: cursor)
                 cursor += 1
             }
         }
@@ -72,19 +77,35 @@ struct LineLexer {
         if currentStart == nil { currentStart = cursor }
     }
 
+    private mutating func append(_ byte: UInt8, from offset: Int) {
+        current.append(byte)
+        origins.append(Int32(offset + 1))
+    }
+
+    /// The value of a variable: all of it comes from the place of the dollar.
+    private mutating func append(_ value: ArraySlice<UInt8>, from dollar: Int) {
+        for byte in value { append(byte, from: dollar) }
+    }
+
     private mutating func flush() throws(LexicalError) {
         guard let start = currentStart else { return }
         if words.count >= Self.wordLimit {
-            throw LexicalError(message: "too many words: more than \(Self.wordLimit)", start: start, end: cursor)
+            throw LexicalError(
+                code: .limitExceeded, message: "too many words: more than \(Self.wordLimit)", start: start, end: cursor)
         }
         if current.contains(0) {
-            throw LexicalError(message: "a word cannot hold a NUL character", start: start, end: cursor)
+            // The character itself, or the word that makes one by an escape.
+            let place = line[start..<cursor].firstIndex(of: 0)
+            throw LexicalError(
+                code: .invalidCharacter, message: "a word cannot hold a NUL character", start: place ?? start,
+                end: place.map { $0 + 1 } ?? cursor)
         }
         words.append(
             Word(
                 bytes: current, columnStart: Int32(start + 1), columnEnd: Int32(max(cursor, start + 1) + 1),
-                isVerbatim: isVerbatim))
+                origins: isVerbatim ? [] : origins))
         current.removeAll()
+        origins.removeAll()
         currentStart = nil
         isVerbatim = true
     }
@@ -95,7 +116,7 @@ struct LineLexer {
         let open = cursor
         cursor += 1
         while cursor < line.count, line[cursor] != UInt8(ascii: "'") {
-            current.append(line[cursor])
+            append(line[cursor], from: cursor)
             cursor += 1
         }
         guard cursor < line.count else { throw unmatched(open) }
@@ -119,7 +140,7 @@ struct LineLexer {
             case UInt8(ascii: "$"):
                 try variable()
             default:
-                current.append(byte)
+                append(byte, from: cursor)
                 cursor += 1
             }
         }
@@ -129,7 +150,7 @@ struct LineLexer {
     private func unmatched(_ open: Int) -> LexicalError {
         let quote = line[open] == UInt8(ascii: "\"") ? "double" : "single"
         return LexicalError(
-            message: "unmatched \(quote) quote", start: open, end: open + 1,
+            code: .unmatchedQuote, message: "unmatched \(quote) quote", start: open, end: open + 1,
             help: "close it, or write \\\(Character(Unicode.Scalar(line[open]))) for the character itself")
     }
 
@@ -141,7 +162,7 @@ struct LineLexer {
         isVerbatim = false
         guard cursor + 1 < line.count else {
             endsWithBackslash = true
-            current.append(UInt8(ascii: "\\"))
+            append(UInt8(ascii: "\\"), from: cursor)
             cursor += 1
             return
         }
@@ -149,24 +170,24 @@ struct LineLexer {
         switch next {
         case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "#"), UInt8(ascii: "\\"), UInt8(ascii: "'"),
             UInt8(ascii: "\""):
-            current.append(next)
+            append(next, from: cursor)
         case UInt8(ascii: "$") where isQuoted:
-            current.append(next)
-        case UInt8(ascii: "n"): current.append(0x0a)
-        case UInt8(ascii: "r"): current.append(0x0d)
-        case UInt8(ascii: "t"): current.append(0x09)
+            append(next, from: cursor)
+        case UInt8(ascii: "n"): append(0x0a, from: cursor)
+        case UInt8(ascii: "r"): append(0x0d, from: cursor)
+        case UInt8(ascii: "t"): append(0x09, from: cursor)
         case UInt8(ascii: "x"):
             guard cursor + 3 < line.count, let high = line[cursor + 2].hexValue, let low = line[cursor + 3].hexValue
             else {
                 throw LexicalError(
-                    message: "truncated or invalid hexadecimal sequence", start: cursor,
+                    code: .invalidEscape, message: "truncated or invalid hexadecimal sequence", start: cursor,
                     end: min(cursor + 4, line.count), help: "\\x takes exactly two digits, as in \\x0a")
             }
-            current.append(high << 4 | low)
+            append(high << 4 | low, from: cursor)
             cursor += 2
         default:
-            current.append(UInt8(ascii: "\\"))
-            current.append(next)
+            append(UInt8(ascii: "\\"), from: cursor)
+            append(next, from: cursor + 1)
         }
         cursor += 2
     }
@@ -182,7 +203,7 @@ struct LineLexer {
         if isPseudo { cursor += 1 }
         guard cursor < line.count, EnvironmentScope.isNameStart(line[cursor]) else {
             throw LexicalError(
-                message: "a variable's name starts with a letter or '_'", start: dollar,
+                code: .invalidVariable, message: "a variable's name starts with a letter or '_'", start: dollar,
                 end: min(cursor + 1, line.count), help: "write \\$ for the character itself")
         }
         while cursor < line.count, EnvironmentScope.isNameByte(line[cursor]) { cursor += 1 }
@@ -203,7 +224,7 @@ struct LineLexer {
             }
             guard cursor < line.count, line[cursor] == UInt8(ascii: "}") else {
                 throw LexicalError(
-                    message: "missing '}' after the variable '\(name)'", start: dollar,
+                    code: .invalidVariable, message: "missing '}' after the variable '\(name)'", start: dollar,
                     end: min(cursor + 1, line.count))
             }
             cursor += 1
@@ -211,18 +232,18 @@ struct LineLexer {
         let value = lookUp(name)
         if isPseudo, value == nil {
             throw LexicalError(
-                message: "unknown pseudo-variable '\(name)'", start: dollar, end: cursor,
+                code: .invalidVariable, message: "unknown pseudo-variable '\(name)'", start: dollar, end: cursor,
                 help: "there are .FILE, .LINE and .SECTION")
         }
         try insert(value.map { Array($0.utf8) } ?? fallback, asList: isList, from: dollar)
         if current.count > Self.lineLimitBytes {
-            throw LexicalError(message: "value of '\(name)' too long", start: dollar, end: cursor)
+            throw LexicalError(code: .lineTooLong, message: "value of '\(name)' too long", start: dollar, end: cursor)
         }
     }
 
     private mutating func insert(_ value: [UInt8], asList: Bool, from dollar: Int) throws(LexicalError) {
         guard asList else {
-            current.append(contentsOf: value)
+            append(value[...], from: dollar)
             return
         }
         var isFirst = true
@@ -232,7 +253,7 @@ struct LineLexer {
                 currentStart = dollar
                 isVerbatim = false
             }
-            current.append(contentsOf: part)
+            append(part, from: dollar)
             isFirst = false
         }
     }

@@ -16,13 +16,17 @@ enum UserDatabase {
 extension KeywordCall {
     /// The name of a user that exists.
     func user(_ index: Int) throws(SyntaxFailure) -> String {
-        guard UserDatabase.hasUser(self[index]) else { throw failure("there is no user '\(self[index])'", index) }
+        guard UserDatabase.hasUser(self[index]) else {
+            throw failure("there is no user '\(self[index])'", index, code: .unknownName)
+        }
         return self[index]
     }
 
     /// The name of a group that exists.
     func group(_ index: Int) throws(SyntaxFailure) -> String {
-        guard UserDatabase.hasGroup(self[index]) else { throw failure("there is no group '\(self[index])'", index) }
+        guard UserDatabase.hasGroup(self[index]) else {
+            throw failure("there is no group '\(self[index])'", index, code: .unknownName)
+        }
         return self[index]
     }
 }

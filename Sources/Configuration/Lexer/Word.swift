@@ -6,15 +6,15 @@ struct Word: Sendable, Hashable {
     /// Columns in the file, counted from 1; the end is just after the last byte.
     var columnStart: Int32
     var columnEnd: Int32
-    /// The word stands in the file byte for byte, so that offsets into it are columns.
-    var isVerbatim: Bool
+    /// The column that each byte comes from; empty where the word stands in the file byte for byte.
+    var origins: [Int32]
 
-    init(bytes: [UInt8], columnStart: Int32, columnEnd: Int32, isVerbatim: Bool) {
+    init(bytes: [UInt8], columnStart: Int32, columnEnd: Int32, origins: [Int32] = []) {
         self.bytes = bytes
         text = String(decoding: bytes, as: UTF8.self)
         self.columnStart = columnStart
         self.columnEnd = columnEnd
-        self.isVerbatim = isVerbatim
+        self.origins = origins
     }
 }
 
@@ -41,14 +41,23 @@ struct Statement: Sendable {
         return range
     }
 
-    /// A part of a word, given by byte offsets; the whole word where it does not stand verbatim in the file.
+    /// A part of a word, given by byte offsets; the whole word where they lie outside. Behind the last byte is a place.
     func range(_ index: Int, bytes: Range<Int>) -> SourceRange {
         var range = self.range(index)
-        guard index >= 0, index < words.count, words[index].isVerbatim, bytes.upperBound <= words[index].bytes.count
-        else { return range }
-        let start = range.columnStart
-        range.columnStart = start &+ Int32(bytes.lowerBound)
-        range.columnEnd = start &+ Int32(max(bytes.upperBound, bytes.lowerBound + 1))
+        guard index >= 0, index < words.count else { return range }
+        let word = words[index]
+        guard bytes.lowerBound <= word.bytes.count, bytes.upperBound <= word.bytes.count + 1 else { return range }
+        let isInside = bytes.lowerBound < word.bytes.count
+        let last = min(max(bytes.upperBound - 1, bytes.lowerBound), word.bytes.count - 1)
+        if word.origins.isEmpty {
+            let start = range.columnStart
+            range.columnStart = start &+ Int32(bytes.lowerBound)
+            range.columnEnd = start &+ Int32(isInside ? last + 1 : bytes.lowerBound + 1)
+        } else {
+            let end = range.columnEnd
+            range.columnStart = isInside ? word.origins[bytes.lowerBound] : max(end - 1, range.columnStart)
+            range.columnEnd = isInside ? word.origins[last] + 1 : end
+        }
         return range
     }
 

@@ -117,15 +117,19 @@ public struct UseBackendRule: Sendable {
     /// nil: always.
     public var condition: Condition?
     public var range: SourceRange
+    /// Of the name alone.
+    public var nameRange: SourceRange
 
     public init(
-        name: String, format: LogFormat? = nil, backend: Int, condition: Condition?, range: SourceRange = .none
+        name: String, format: LogFormat? = nil, backend: Int, condition: Condition?, range: SourceRange = .none,
+        nameRange: SourceRange = .none
     ) {
         self.name = name
         self.format = format
         self.backend = backend
         self.condition = condition
         self.range = range
+        self.nameRange = nameRange
     }
 }
 
@@ -164,7 +168,7 @@ public struct ProxySection: Sendable {
     /// `monitor fail`: any of them.
     public var monitorFails: [Condition] = []
     /// The kinds of rules that were read so far.
-    var ruleOrders: Set<RuleOrder> = []
+    var ruleOrders: [RuleOrder: SourceRange] = [:]
     /// `default_backend`, as an index into `ConfigurationTree.proxies`. nil: a `listen` uses itself, a frontend
     /// answers 503 (or closes).
     public var defaultBackend: Int?

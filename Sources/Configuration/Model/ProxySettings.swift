@@ -203,6 +203,8 @@ public struct ProxySettings: Sendable {
     var usesGlobalLog = false
     public var logFormat = TrafficLogFormat.plain
     var logFormatRange = SourceRange.none
+    /// Where keywords were set last, in the section or in its defaults; for messages.
+    var keywordRanges: [String: SourceRange] = [:]
     public var logTag: String?
     /// `log-format` with a format of its own.
     public var customLogFormat: LogFormat?

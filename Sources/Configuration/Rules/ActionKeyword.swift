@@ -82,17 +82,22 @@ struct RuleReader {
     /// Whether only a condition may follow.
     var isAtCondition: Bool { isAtEnd || word == "if" || word == "unless" }
 
-    func failure(_ message: String, help: String? = nil) -> SyntaxFailure {
-        SyntaxFailure("'\(ruleSet.keyword) \(name)' \(message)", at: statement.range(cursor), help: help)
+    func failure(
+        _ message: String, code: DiagnosticCode = .invalidArgument, help: Help? = nil
+    ) -> SyntaxFailure {
+        SyntaxFailure("'\(ruleSet.keyword) \(name)' \(message)", at: statement.range(cursor), code: code, help: help)
     }
 
-    func failure(atLast message: String, help: String? = nil) -> SyntaxFailure {
-        SyntaxFailure("'\(ruleSet.keyword) \(name)' \(message)", at: statement.range(cursor - 1), help: help)
+    func failure(
+        atLast message: String, code: DiagnosticCode = .invalidArgument, help: Help? = nil
+    ) -> SyntaxFailure {
+        SyntaxFailure(
+            "'\(ruleSet.keyword) \(name)' \(message)", at: statement.range(cursor - 1), code: code, help: help)
     }
 
     /// Takes a word that must be there.
     mutating func take(_ what: String) throws(SyntaxFailure) -> [UInt8] {
-        guard cursor < statement.words.count else { throw failure("expects \(what)") }
+        guard cursor < statement.words.count else { throw failure("expects \(what)", code: .missingArgument) }
         cursor += 1
         return statement.words[cursor - 1].bytes
     }
@@ -119,11 +124,16 @@ struct RuleReader {
     }
 
     mutating func regex() throws(SyntaxFailure) -> Regex {
-        let pattern = try take("a regular expression")
-        do { return try Regex(pattern) } catch {
+        _ = try take("a regular expression")
+        return try regex(at: cursor - 1)
+    }
+
+    /// The regular expression that a word is.
+    func regex(at index: Int, ignoresCase: Bool = false) throws(SyntaxFailure) -> Regex {
+        do { return try Regex(statement.words[index].bytes, ignoresCase: ignoresCase) } catch {
             throw SyntaxFailure(
                 "regular expression of '\(ruleSet.keyword) \(name)': \(error.message)",
-                at: statement.range(cursor - 1, bytes: error.offset..<(error.offset + 1)))
+                at: statement.range(index, bytes: error.offset..<(error.offset + 1)), code: .invalidRegex)
         }
     }
 
@@ -132,7 +142,9 @@ struct RuleReader {
         let text = try text(what)
         let value = text.hasPrefix("0x") ? Int(text.dropFirst(2), radix: 16) : Int(text)
         guard let value, range.contains(value) else {
-            throw failure(atLast: "expects \(what) between \(range.lowerBound) and \(range.upperBound), not '\(text)'")
+            throw failure(
+                atLast: "expects \(what) between \(range.lowerBound) and \(range.upperBound), not '\(text)'",
+                code: .outOfRange)
         }
         return value
     }
@@ -141,7 +153,9 @@ struct RuleReader {
     mutating func headerName() throws(SyntaxFailure) -> [UInt8] {
         let name = try take("the name of a field")
         guard !name.isEmpty, name.allSatisfy(RuleReader.isToken) else {
-            throw failure(atLast: "expects the name of a field, not '\(String(decoding: name, as: UTF8.self))'")
+            throw failure(
+                atLast: "expects the name of a field, not '\(String(decoding: name, as: UTF8.self))'",
+                code: .invalidName)
         }
         return name
     }
@@ -153,13 +167,14 @@ struct RuleReader {
     /// Reads the whole rule from the action's name on.
     mutating func rule() throws(SyntaxFailure) -> RuleLine {
         guard !isAtEnd else {
-            throw SyntaxFailure("'\(ruleSet.keyword)' expects an action", at: statement.range(cursor))
+            throw SyntaxFailure(
+                "'\(ruleSet.keyword)' expects an action", at: statement.range(cursor), code: .missingArgument)
         }
         let keyword = try action()
         let parsed = try keyword.parse(&self)
         guard isAtCondition else {
             throw failure(
-                "does not take '\(word)'",
+                "does not take '\(word)'", code: .unexpectedArgument,
                 help: Suggestions.help(for: word, among: ["if", "unless"])
                     ?? (keyword.arguments.isEmpty ? "only a condition may follow" : "it takes: \(keyword.arguments)"))
         }
@@ -174,32 +189,37 @@ struct RuleReader {
         name = String(decoding: bytes[..<open], as: UTF8.self)
         guard let keyword = ActionTable.find(name, ruleSet) else { throw unknownAction() }
         if open < bytes.count {
-            guard keyword.takesParentheses else { throw failure("takes nothing in parentheses") }
-            guard bytes.last == UInt8(ascii: ")") else { throw failure("lacks a closing ')'") }
+            guard keyword.takesParentheses else {
+                throw failure("takes nothing in parentheses", code: .unexpectedArgument)
+            }
+            guard bytes.last == UInt8(ascii: ")") else {
+                throw failure("lacks a closing ')'", code: .invalidExpression)
+            }
             parentheses = bytes[(open + 1)..<(bytes.count - 1)].split(
                 separator: UInt8(ascii: ","), omittingEmptySubsequences: false
             ).map { String(decoding: $0, as: UTF8.self) }
         } else if keyword.takesParentheses {
-            throw failure("expects parentheses: \(keyword.arguments)")
+            throw failure("expects parentheses: \(keyword.arguments)", code: .missingArgument)
         }
         cursor += 1
         return keyword
     }
 
     private func unknownAction() -> SyntaxFailure {
-        let range = statement.range(cursor)
+        let range = statement.range(cursor, bytes: 0..<name.utf8.count)
         if ActionTable.unsupported.contains(name) || name.hasPrefix("lua.") {
             return .unsupported("action '\(name)' of '\(ruleSet.keyword)'", at: range)
         }
         if let elsewhere = ActionTable.actions.first(where: { $0.name == name }) {
             let places = RuleSet.allCases.filter(elsewhere.sets.contains).map(\.keyword).joined(separator: ", ")
             return SyntaxFailure(
-                "action '\(name)' cannot stand in '\(ruleSet.keyword)'", at: range, help: "it can in \(places)")
+                "action '\(name)' cannot stand in '\(ruleSet.keyword)'", at: range, code: .misplacedKeyword,
+                help: "it can in \(places)")
         }
         let names = ActionTable.actions.filter { $0.sets.contains(ruleSet) }.map(\.name)
         return SyntaxFailure(
-            "unknown action '\(name)' of '\(ruleSet.keyword)'", at: range,
-            help: Suggestions.help(for: name, among: names) ?? "there are " + names.sorted().joined(separator: ", "))
+            "unknown action '\(name)' of '\(ruleSet.keyword)'", at: range, code: .unknownAction,
+            help: Suggestions.help(for: name, among: names) ?? "there are \(names.sorted().joined(separator: ", "))")
     }
 }
 
@@ -215,9 +235,10 @@ extension Parser {
     func format(
         _ text: [UInt8], _ statement: Statement, _ index: Int, at point: SamplePoint, _ use: FormatUse
     ) throws(SyntaxFailure) -> LogFormat {
-        let reader = ExpressionParser(point: point, context: StatementContext(self, statement, index))
+        let isWord = text == statement.words[index].bytes
+        let reader = ExpressionParser(point: point, context: StatementContext(self, statement, index, isWord: isWord))
         do { return try FormatParser(expressions: reader, use: use).parse(text) } catch {
-            throw SampleReading.failure(error, statement, index)
+            throw SampleReading.failure(error, statement, index, isWord: isWord)
         }
     }
 }

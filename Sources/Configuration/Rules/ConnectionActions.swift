@@ -43,8 +43,8 @@ enum StreamActions {
             if name == "silent" { return .setLogLevel(nil) }
             guard let level = LogLevel.allCases.first(where: { "\($0)" == name }) else {
                 throw reader.failure(
-                    atLast: "does not know the level '\(name)'",
-                    help: "there are silent, " + LogLevel.allCases.map { "\($0)" }.joined(separator: ", "))
+                    atLast: "does not know the level '\(name)'", code: .unknownValue,
+                    help: "there are silent, \(LogLevel.allCases.map { "\($0)" }.joined(separator: ", "))")
             }
             return .setLogLevel(level)
         },
@@ -73,16 +73,16 @@ enum StreamActions {
     private static func timeout(_ reader: inout RuleReader) throws(SyntaxFailure) -> RuleAction {
         let which = try reader.text("'server' or 'tunnel'")
         guard which == "server" || which == "tunnel" else {
-            throw reader.failure(atLast: "knows 'server' and 'tunnel', not '\(which)'")
+            throw reader.failure(atLast: "knows 'server' and 'tunnel', not '\(which)'", code: .unknownValue)
         }
         if reader.parser.section == .proxy, !reader.parser.draft.kind.hasBackend {
-            throw reader.failure(atLast: "can only stand in proxies with a backend")
+            throw reader.failure(atLast: "can only stand in proxies with a backend", code: .misplacedKeyword)
         }
         let isTunnel = which == "tunnel"
         if let first = reader.word.utf8.first, first.isDigit {
             let call = KeywordCall(statement: reader.statement, name: "set-timeout", first: reader.cursor)
             let value = try call.milliseconds(0)
-            guard value > 0 else { throw reader.failure("expects a time above 0") }
+            guard value > 0 else { throw reader.failure("expects a time above 0", code: .outOfRange) }
             reader.cursor += 1
             return .setTimeout(isTunnel: isTunnel, .milliseconds(value))
         }
@@ -98,11 +98,11 @@ enum StreamActions {
             switch name {
             case "time": milliseconds = try call.milliseconds(0)
             case "at-least": bytes = try call.size(0, in: 0...Int(Int32.max))
-            default: throw reader.failure(atLast: "knows 'time' and 'at-least', not '\(name)'")
+            default: throw reader.failure(atLast: "knows 'time' and 'at-least', not '\(name)'", code: .unknownValue)
             }
             reader.cursor += 1
         }
-        guard let milliseconds else { throw reader.failure("expects 'time'") }
+        guard let milliseconds else { throw reader.failure("expects 'time'", code: .missingArgument) }
         return .waitForBody(milliseconds: milliseconds, atLeastBytes: bytes)
     }
 }

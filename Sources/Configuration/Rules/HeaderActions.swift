@@ -38,7 +38,7 @@ enum HeaderActions {
             switch try reader.text("'on' or 'off'") {
             case "on": return .strictMode(true)
             case "off": return .strictMode(false)
-            default: throw reader.failure(atLast: "expects 'on' or 'off'")
+            default: throw reader.failure(atLast: "expects 'on' or 'off'", code: .unknownValue)
             }
         },
     ]
@@ -52,12 +52,11 @@ enum HeaderActions {
         case "end": return .suffix(name)
         case "sub": return .substring(name)
         case "reg":
-            do { return .regex(try Regex(name, ignoresCase: true)) } catch {
-                throw reader.failure(atLast: "cannot use this regular expression: \(error.message)")
-            }
+            return .regex(try reader.regex(at: reader.cursor - 3, ignoresCase: true))
         default:
             throw reader.failure(
-                atLast: "does not know this matching method", help: "there are str, beg, end, sub, reg")
+                atLast: "does not know this matching method", code: .unknownValue,
+                help: "there are str, beg, end, sub, reg")
         }
     }
 }

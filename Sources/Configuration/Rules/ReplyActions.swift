@@ -51,7 +51,9 @@ struct ReplyReader {
             case "content-type": type = try reader.text("a type")
             case "hdr": headers.append(Reply.Header(name: try reader.headerName(), value: try reader.format()))
             default:
-                guard content == nil else { throw reader.failure(atLast: "has a payload already before '\(name)'") }
+                guard content == nil else {
+                    throw reader.failure(atLast: "has a payload already before '\(name)'", code: .unexpectedArgument)
+                }
                 content = try payload(name, &reader)
             }
         }
@@ -92,7 +94,7 @@ struct ReplyReader {
         case "lf-string": return .format(try reader.format())
         default:
             throw reader.failure(
-                atLast: "does not take '\(name)'",
+                atLast: "does not take '\(name)'", code: .unknownValue,
                 help: Suggestions.help(
                     for: name,
                     among: [
@@ -106,10 +108,11 @@ struct ReplyReader {
         let path = try reader.text("a file")
         let bytes: [UInt8]
         do { bytes = try reader.parser.files.read(reader.parser.resolve(path, of: reader.statement)) } catch {
-            throw reader.failure(atLast: "cannot read '\(path)': \(error.message)")
+            throw reader.failure(atLast: "cannot read '\(path)': \(error.message)", code: .unreadableFile)
         }
         guard bytes.count <= ErrorKeywords.limitBytes else {
-            throw reader.failure(atLast: "'\(path)' is larger than \(ErrorKeywords.limitBytes) bytes")
+            throw reader.failure(
+                atLast: "'\(path)' is larger than \(ErrorKeywords.limitBytes) bytes", code: .limitExceeded)
         }
         return bytes
     }
@@ -122,14 +125,18 @@ struct ReplyReader {
             guard ErrorKeywords.statuses.contains(status) else {
                 if case .proxy = content, isDenial { return }
                 throw reader.failure(
-                    "status \(status) has no error response",
-                    help: "these have: " + ErrorKeywords.statuses.sorted().map(String.init).joined(separator: ", "))
+                    "status \(status) has no error response", code: .invalidArgument,
+                    help: "these have: \(ErrorKeywords.statuses.sorted().map(String.init).joined(separator: ", "))")
             }
         case .bytes(let bytes) where bytes.isEmpty: return
         case .bytes, .format:
-            guard type != nil else { throw reader.failure("needs a 'content-type' for its payload") }
+            guard type != nil else {
+                throw reader.failure("needs a 'content-type' for its payload", code: .missingArgument)
+            }
         case .none:
-            if isErrorLine { throw reader.failure("expects a payload, such as 'file' or 'string'") }
+            if isErrorLine {
+                throw reader.failure("expects a payload, such as 'file' or 'string'", code: .missingArgument)
+            }
         }
     }
 }
@@ -151,7 +158,8 @@ enum RedirectReader {
                 status = try reader.integer("a status", in: 301...308)
                 guard [301, 302, 303, 307, 308].contains(status) else {
                     throw reader.failure(
-                        atLast: "cannot use status \(status)", help: "there are 301, 302, 303, 307, 308")
+                        atLast: "cannot use status \(status)", code: .outOfRange,
+                        help: "there are 301, 302, 303, 307, 308")
                 }
             case "drop-query": dropsQuery = true
             case "append-slash": appendsSlash = true
@@ -160,7 +168,7 @@ enum RedirectReader {
             case "clear-cookie": cookie = try reader.take("a cookie") + Array("; path=/; Max-Age=0;".utf8)
             default:
                 throw reader.failure(
-                    atLast: "does not take '\(name)'",
+                    atLast: "does not take '\(name)'", code: .unknownValue,
                     help: Suggestions.help(
                         for: name,
                         among: [
@@ -169,7 +177,9 @@ enum RedirectReader {
                         ]))
             }
         }
-        guard var result = redirect else { throw reader.failure("expects 'location', 'prefix' or 'scheme'") }
+        guard var result = redirect else {
+            throw reader.failure("expects 'location', 'prefix' or 'scheme'", code: .missingArgument)
+        }
         result.status = status
         (result.dropsQuery, result.appendsSlash, result.ignoresEmpty) = (dropsQuery, appendsSlash, ignoresEmpty)
         result.cookie = cookie

@@ -48,9 +48,9 @@ enum RequestActions {
         case "query-sort-by-name": return .sortQuery
         default:
             throw reader.failure(
-                atLast: "does not know the normalizer '\(name)'",
+                atLast: "does not know the normalizer '\(name)'", code: .unknownValue,
                 help: Suggestions.help(for: name, among: normalizers)
-                    ?? "there are " + normalizers.joined(separator: ", "))
+                    ?? "there are \(normalizers.joined(separator: ", "))")
         }
     }
 }

@@ -20,15 +20,14 @@ enum RuleOrder: Int, CaseIterable {
 extension Parser {
     /// Takes note of a line, and warns when one of a later kind stands above it: it reads as if it came after.
     func noteOrder(_ kind: RuleOrder, at range: SourceRange) {
-        if section == .proxy,
-            let later = RuleOrder.allCases.first(where: { $0.rawValue > kind.rawValue && draft.ruleOrders.contains($0) }
-            )
-        {
+        let later = RuleOrder.allCases.first { $0.rawValue > kind.rawValue && draft.ruleOrders[$0] != nil }
+        if section == .proxy, let later, let above = draft.ruleOrders[later] {
             report(
-                .warning,
+                .ruleOrder,
                 "'\(kind.lineName)' rules are evaluated before '\(later.lineName)' rules, though this one stands "
-                    + "behind one of these", at: range)
+                    + "behind one of these", at: range, notes: [Diagnostic.Note("it stands behind this one", at: above)]
+            )
         }
-        draft.ruleOrders.insert(kind)
+        if draft.ruleOrders[kind] == nil { draft.ruleOrders[kind] = range }
     }
 }

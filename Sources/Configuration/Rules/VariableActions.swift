@@ -35,15 +35,17 @@ enum VariableActions {
         let parts = reader.parentheses ?? []
         let name: VariableName
         do throws(ArgumentFailure) { name = try VariableName(Array((parts.first ?? "").utf8)) } catch {
-            throw reader.failure(atLast: "expects the name of a variable: \(error.message)", help: error.help)
+            throw reader.failure(
+                atLast: "expects the name of a variable: \(error.message)", code: .invalidName,
+                help: error.help.map { Help($0) })
         }
         var conditions: [VariableConditions.Condition] = []
         for part in parts.dropFirst() {
             guard let found = VariableConditions.Condition(rawValue: part) else {
                 let all = VariableConditions.Condition.allCases.map(\.rawValue)
                 throw reader.failure(
-                    atLast: "does not know the condition '\(part)'",
-                    help: Suggestions.help(for: part, among: all) ?? "there are " + all.joined(separator: ", "))
+                    atLast: "does not know the condition '\(part)'", code: .unknownValue,
+                    help: Suggestions.help(for: part, among: all) ?? "there are \(all.joined(separator: ", "))")
             }
             conditions.append(found)
         }
@@ -55,10 +57,13 @@ enum VariableActions {
         let isResponse = reader.ruleSet.isResponse
         switch try reader.text("'len' or 'id'") {
         case "len":
-            if isResponse { throw reader.failure(atLast: "takes 'id' only, of a 'declare capture response'") }
+            if isResponse {
+                throw reader.failure(atLast: "takes 'id' only, of a 'declare capture response'", code: .invalidArgument)
+            }
             guard reader.parser.draft.kind.hasFrontend, reader.parser.section == .proxy else {
                 throw reader.failure(
-                    atLast: "takes 'len' in proxies with a frontend only", help: "declare the slot there, and use 'id'")
+                    atLast: "takes 'len' in proxies with a frontend only", code: .misplacedKeyword,
+                    help: "declare the slot there, and use 'id'")
             }
             let length = try reader.integer("a length", in: 1...65_535)
             reader.parser.draft.captures.request.append(CaptureSlot(lengthBytes: length))
@@ -70,12 +75,12 @@ enum VariableActions {
                 id >= (isResponse ? captures.response : captures.request).count
             {
                 throw reader.failure(
-                    atLast: "names slot \(id), which is not declared",
+                    atLast: "names slot \(id), which is not declared", code: .unknownName,
                     help: "declare it above, with 'declare capture \(isResponse ? "response" : "request") len <length>'"
                 )
             }
             return .capture(expression, slot: id)
-        default: throw reader.failure(atLast: "expects 'len' or 'id'")
+        default: throw reader.failure(atLast: "expects 'len' or 'id'", code: .unknownValue)
         }
     }
 
@@ -84,7 +89,9 @@ enum VariableActions {
     ) -> ActionKeyword {
         ActionKeyword(name, .http, arguments, parentheses: true, documentation) { reader throws(SyntaxFailure) in
             let file = reader.parentheses?.joined(separator: ",") ?? ""
-            if file.isEmpty { throw reader.failure(atLast: "expects the name of a file in the parentheses") }
+            if file.isEmpty {
+                throw reader.failure(atLast: "expects the name of a file in the parentheses", code: .missingArgument)
+            }
             let key = try reader.format()
             let value = kind == .setMap ? try reader.format() : nil
             let change = PatternChange(kind: kind, file: file, key: key, value: value)

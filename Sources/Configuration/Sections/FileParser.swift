@@ -23,11 +23,11 @@ struct FileParser {
             let number = Int32(file.lineStarts.count)
             let length = Int32(file.line(number)?.count ?? 0)
             parser.report(
-                .error, "missing line end on the last line: the file might have been truncated",
+                .missingLineEnd, "missing line end on the last line: the file might have been truncated",
                 at: SourceRange(file: index, line: number, columnStart: length + 1, columnEnd: length + 1))
         }
         for level in conditionals.levels {
-            parser.report(.error, "missing '.endif' for this '.if'", at: level.range)
+            parser.report(.unclosedConditional, "missing '.endif' for this '.if'", at: level.range)
         }
         parser.closeSection()
     }
@@ -41,7 +41,7 @@ struct FileParser {
         do { words = try lexer.scan() } catch {
             guard conditionals.isActive else { return }
             parser.report(
-                .error, error.message,
+                error.code, error.message,
                 at: SourceRange(
                     file: index, line: number, columnStart: Int32(error.start + 1), columnEnd: Int32(error.end + 1)),
                 help: error.help)
@@ -49,9 +49,10 @@ struct FileParser {
         }
         guard !words.isEmpty else { return }
         let statement = Statement(words: words, file: index, line: number)
+        checkCharacters(Array(line), statement)
         if lexer.endsWithBackslash, conditionals.isActive {
             parser.report(
-                .warning, "the backslash at the end of the line stands for itself: lines cannot be continued",
+                .trailingBackslash, "the backslash at the end of the line stands for itself: lines cannot be continued",
                 at: statement.range(words.count - 1))
         }
         if isDirective {
@@ -59,6 +60,49 @@ struct FileParser {
         } else {
             parser.read(statement)
         }
+    }
+
+    /// Warns about bytes that a reader cannot see: they are kept, as HAProxy keeps them. Comments are not looked at.
+    private func checkCharacters(_ line: [UInt8], _ statement: Statement) {
+        guard line.contains(where: { $0 >= 0x7f || ($0 < 0x20 && $0 != 0x09) }) else { return }
+        for index in statement.words.indices {
+            let range = statement.range(index)
+            let start = Int(range.columnStart) - 1
+            let source = line[min(start, line.count)..<min(Int(range.columnEnd) - 1, line.count)]
+            func place(_ offset: Int) -> SourceRange {
+                let column = Int32(offset + 1)
+                return SourceRange(file: range.file, line: range.line, columnStart: column, columnEnd: column + 1)
+            }
+            if let control = source.firstIndex(where: { $0 == 0x7f || ($0 < 0x20 && $0 != 0x09) }) {
+                parser.report(
+                    .controlCharacter, "control character 0x\(Self.hexadecimal(source[control])) in a word",
+                    at: place(control),
+                    help: "write it as \\x\(Self.hexadecimal(source[control])) if it is meant, or remove it")
+            }
+            if let offset = Self.firstInvalid(source) {
+                parser.report(
+                    .invalidEncoding, "byte 0x\(Self.hexadecimal(source[offset])) is not UTF-8", at: place(offset),
+                    help: "save the file as UTF-8; the byte is kept as it is")
+            }
+        }
+    }
+
+    /// Where a text stops being UTF-8.
+    private static func firstInvalid(_ text: ArraySlice<UInt8>) -> Int? {
+        var decoder = UTF8.ForwardParser()
+        var bytes = text.makeIterator()
+        var offset = text.startIndex
+        while true {
+            switch decoder.parseScalar(from: &bytes) {
+            case .valid(let scalar): offset += scalar.count
+            case .error: return offset
+            case .emptyInput: return nil
+            }
+        }
+    }
+
+    private static func hexadecimal(_ byte: UInt8) -> String {
+        (byte < 16 ? "0" : "") + String(byte, radix: 16)
     }
 
     /// The value of a variable or pseudo-variable (manual, section 2.3).
@@ -80,7 +124,7 @@ struct FileParser {
             case ".if":
                 let value = conditionals.isActive ? try condition(statement) : false
                 guard conditionals.levels.count < ConditionalStack.depthLimit else {
-                    throw SyntaxFailure("'.if' nests too deep", at: statement.range(0))
+                    throw SyntaxFailure("'.if' nests too deep", at: statement.range(0), code: .limitExceeded)
                 }
                 conditionals.open(value, at: statement.range)
             case ".elif":
@@ -107,14 +151,15 @@ struct FileParser {
     private static func lone(_ statement: Statement) -> SyntaxFailure {
         let name = statement.words[0].text
         return SyntaxFailure(
-            "unexpected '\(name)'", at: statement.range(0),
+            "unexpected '\(name)'", at: statement.range(0), code: .unexpectedDirective,
             help: name == ".endif" ? "there is no '.if' for it" : "it stands behind an '.if', before its '.else'")
     }
 
     private static func nothingBehind(_ statement: Statement) throws(SyntaxFailure) {
         guard statement.words.count > 1 else { return }
         throw SyntaxFailure(
-            "unexpected argument '\(statement.words[1].text)' to '\(statement.words[0].text)'", at: statement.range(1))
+            "unexpected argument '\(statement.words[1].text)' to '\(statement.words[0].text)'", at: statement.range(1),
+            code: .unexpectedArgument)
     }
 
     private func message(_ statement: Statement) throws(SyntaxFailure) {
@@ -123,18 +168,19 @@ struct FileParser {
         if statement.words.count > 2, Self.directives.contains(name) {
             throw SyntaxFailure(
                 "unexpected argument '\(statement.words[2].text)' to '\(name)'", at: statement.range(2),
+                code: .unexpectedArgument,
                 help: "put the message into quotes")
         }
         switch name {
-        case ".alert": parser.report(.error, text, at: statement.range)
-        case ".warning": parser.report(.warning, text, at: statement.range)
-        case ".notice": parser.report(.notice, text, at: statement.range)
-        case ".diag": parser.report(.diag, text, at: statement.range)
+        case ".alert": parser.report(.alertDirective, text, at: statement.range)
+        case ".warning": parser.report(.warningDirective, text, at: statement.range)
+        case ".notice": parser.report(.noticeDirective, text, at: statement.range)
+        case ".diag": parser.report(.diagDirective, text, at: statement.range)
         default:
             throw SyntaxFailure(
-                "unknown directive '\(name)'", at: statement.range(0),
+                "unknown directive '\(name)'", at: statement.range(0), code: .unknownDirective,
                 help: Suggestions.help(for: name, among: Self.directives)
-                    ?? "there are " + Self.directives.joined(separator: ", "))
+                    ?? "there are \(Self.directives.joined(separator: ", "))")
         }
     }
 
@@ -146,16 +192,20 @@ struct FileParser {
             dialectVersion: parser.caller.dialectVersion, openSSLVersion: parser.caller.openSSLVersion,
             isDefined: { names.value($0) != nil })
         do { return try evaluator.evaluate(text) } catch {
-            throw SyntaxFailure(error.message, at: range(statement, error.offset), help: error.help)
+            throw SyntaxFailure(
+                error.message, at: range(statement, error.offset, count: error.count), code: .invalidCondition,
+                help: error.help)
         }
     }
 
-    /// The place in the file of an offset into the joined words.
-    private func range(_ statement: Statement, _ offset: Int) -> SourceRange {
+    /// The place in the file of bytes of the joined words.
+    private func range(_ statement: Statement, _ offset: Int, count: Int) -> SourceRange {
         var start = 0
         for index in statement.words.indices.dropFirst() {
             let end = start + statement.words[index].bytes.count
-            if offset < end { return statement.range(index, bytes: (offset - start)..<(offset - start + 1)) }
+            if offset < end {
+                return statement.range(index, bytes: (offset - start)..<(min(offset + count, end) - start))
+            }
             start = end + 1
         }
         return statement.range(statement.words.count - 1)

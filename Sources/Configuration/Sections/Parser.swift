@@ -32,6 +32,11 @@ final class Parser {
 
     /// Where `http-errors` sections are named, and where patterns are changed by rules.
     var errorSectionUses: [(name: String, range: SourceRange)] = []
+    var errorSectionRanges: [String: SourceRange] = [:]
+    /// The users and groups of the list at hand: `user joe`.
+    var listNames: [String: SourceRange] = [:]
+    /// The keywords of the section at hand that hold one value.
+    var settings: [String: SourceRange] = [:]
     /// Users of groups: list, group, user.
     var groupMembers: [(list: Int, group: String, user: String, range: SourceRange)] = []
     var patternChanges: [(change: PatternChange, range: SourceRange)] = []
@@ -75,23 +80,27 @@ final class Parser {
     // MARK: Messages
 
     func report(
-        _ severity: Diagnostic.Severity, _ message: String, at range: SourceRange, help: String? = nil
+        _ code: DiagnosticCode, _ message: String, at range: SourceRange, help: Help? = nil,
+        notes: [Diagnostic.Note] = []
     ) {
-        if severity == .error {
+        if code.severity == .error {
             if section == .proxy { brokenSections.insert(draft.range) }
             if section == .defaults { areDefaultsBroken = true }
         }
         guard diagnostics.count <= Self.diagnosticLimit else { return }
         if diagnostics.count == Self.diagnosticLimit {
-            diagnostics.append(Diagnostic(severity: .error, range: range, message: "too many messages: giving up"))
+            diagnostics.append(Diagnostic(.limitExceeded, "too many messages: giving up", at: range))
             return
         }
-        diagnostics.append(Diagnostic(severity: severity, range: range, message: message, help: help))
+        diagnostics.append(
+            Diagnostic(
+                code, message, at: range, help: help?.text, suggestion: help?.suggestion(in: range, of: tree.files),
+                notes: notes))
     }
 
-    func report(_ failure: SyntaxFailure) { report(.error, failure.message, at: failure.range, help: failure.help) }
-
-    func warn(_ failure: SyntaxFailure) { report(.warning, failure.message, at: failure.range, help: failure.help) }
+    func report(_ failure: SyntaxFailure) {
+        report(failure.code, failure.message, at: failure.range, help: failure.help, notes: failure.notes)
+    }
 
     /// A place as the runtime API tells it: `file 'h.cfg' line 10`.
     func placeText(_ range: SourceRange) -> String {
@@ -109,6 +118,11 @@ final class Parser {
             try readKeyword(statement)
         } catch {
             report(error)
+            // A section whose name is misspelt is read as the one that was meant, or each of its lines would be wrong.
+            guard error.code == .unknownSection, let meant = error.help?.replacement else { return }
+            var mended = statement
+            mended.words[0].text = meant
+            do { _ = try openSection(mended) } catch { report(error) }
         }
     }
 
@@ -146,10 +160,12 @@ final class Parser {
         case .httpErrors: return try readHTTPErrors(statement)
         case .none:
             section = .skipped
+            let word = statement.words[0].text
+            let help = Suggestions.help(for: word, among: Self.sectionNames)
             throw SyntaxFailure(
-                "unknown keyword '\(statement.words[0].text)' outside of a section", at: statement.range(0),
-                help: Suggestions.help(for: statement.words[0].text, among: Self.sectionNames)
-                    ?? "a file starts with a section such as 'global' or 'defaults'")
+                help == nil ? "unknown keyword '\(word)' outside of a section" : "unknown section '\(word)'",
+                at: statement.range(0), code: help == nil ? .unknownKeyword : .unknownSection,
+                help: help ?? "a file starts with a section such as 'global' or 'defaults'")
         case .global, .defaults, .proxy:
             break
         }
@@ -157,11 +173,12 @@ final class Parser {
         var isNegated = false
         if let prefix = statement.words.first?.text, prefix == "no" || prefix == "default" {
             guard statement.words.count > 1 else {
-                throw SyntaxFailure("'\(prefix)' expects a keyword", at: statement.range(0))
+                throw SyntaxFailure("'\(prefix)' expects a keyword", at: statement.range(0), code: .missingArgument)
             }
             // The flags of `option` are off by default, so that `default` says the same as `no`.
             if prefix == "default", statement.words[1].text != "option" {
-                throw SyntaxFailure("'default' can only stand before an option", at: statement.range(0))
+                throw SyntaxFailure(
+                    "'default' can only stand before an option", at: statement.range(0), code: .notNegatable)
             }
             isNegated = true
             first = 1
@@ -174,12 +191,14 @@ final class Parser {
             statement: statement, name: keyword.name, first: first + length, isNegated: isNegated)
         if isNegated, !keyword.canBeNegated {
             throw SyntaxFailure(
-                "'\(keyword.name)' cannot be negated", at: statement.range(0),
+                "'\(keyword.name)' cannot be negated", at: statement.range(0), code: .notNegatable,
                 help: "'no' is for 'log' and for most options")
         }
         guard try isPlaced(keyword, call) else { return }
         try checkCount(keyword, call)
+        noteRepetition(keyword, call)
         try keyword.apply(self, call)
+        if section == .proxy || section == .defaults { draft.settings.keywordRanges[keyword.name] = statement.range }
     }
 
     /// Whether the keyword counts here. A proxy that lacks the side it concerns gets a warning, as in HAProxy.
@@ -187,21 +206,34 @@ final class Parser {
         if keyword.places.contains(place) { return true }
         let range = call.statement.range(from: 0, through: max(call.first - 1, 0))
         guard section == .proxy, keyword.places.contains(.listen) else {
-            throw SyntaxFailure("'\(keyword.name)' is not allowed in section '\(sectionTitle)'", at: range)
+            throw SyntaxFailure(
+                "'\(keyword.name)' is not allowed in section '\(sectionTitle)'", at: range, code: .misplacedKeyword,
+                help: "it can stand in \(keyword.places.names.joined(separator: ", "))")
         }
         let lacking = draft.kind == .frontend ? "backend" : "frontend"
-        var help: String?
+        var help: Help?
         if keyword.name == "maxconn" { help = "servers have a 'maxconn' of their own" }
         if keyword.isStrict {
             throw SyntaxFailure(
                 "'\(keyword.name)' is not allowed: \(draft.kind.rawValue) '\(draft.name)' has no \(lacking) side",
-                at: range)
+                at: range, code: .misplacedKeyword, help: "put it into a '\(lacking)', or make this section a 'listen'")
         }
         report(
-            .warning,
+            .ignoredKeyword,
             "'\(keyword.name)' ignored: \(draft.kind.rawValue) '\(draft.name)' has no \(lacking) side", at: range,
             help: help)
         return false
+    }
+
+    /// Says so when a keyword that holds one value has one already.
+    private func noteRepetition(_ keyword: Keyword, _ call: KeywordCall) {
+        guard caller.isDiagnostic, keyword.argumentCount.upperBound == 1, !keyword.isRepeatable, !call.isNegated
+        else { return }
+        let range = call.statement.range
+        guard let earlier = settings.updateValue(range, forKey: keyword.name) else { return }
+        report(
+            .repeatedKeyword, "'\(keyword.name)' is set again: only this last value counts", at: range,
+            notes: [.first(earlier)])
     }
 
     private func checkCount(_ keyword: Keyword, _ call: KeywordCall) throws(SyntaxFailure) {
@@ -209,7 +241,7 @@ final class Parser {
         if call.count < keyword.argumentCount.lowerBound {
             throw SyntaxFailure(
                 "'\(keyword.name)' expects \(keyword.arguments)",
-                at: call.statement.range(from: 0, through: call.statement.words.count - 1))
+                at: call.statement.range(from: 0, through: call.statement.words.count - 1), code: .missingArgument)
         }
         if call.count > keyword.argumentCount.upperBound {
             try call.nothing(from: keyword.argumentCount.upperBound)
@@ -227,7 +259,9 @@ final class Parser {
         let last = families.contains(one) && words.count > 1 ? first + 1 : first
         let range = statement.range(from: first, through: last)
         if let replacement = KnownKeywords.obsolete[one] {
-            return SyntaxFailure("'\(one)' is no longer supported", at: range, help: "use '\(replacement)'")
+            return SyntaxFailure(
+                "'\(one)' is no longer supported", at: range, code: .obsoleteKeyword,
+                help: Help("use '\(replacement)'", replacing: one, with: replacement))
         }
         for name in [two, one] where known.contains(name) {
             return .unsupported("keyword '\(name)'", at: range)
@@ -238,21 +272,28 @@ final class Parser {
             if words.count == 1 {
                 let seconds = names.map { String($0.dropFirst(one.utf8.count + 1)) }
                 return SyntaxFailure(
-                    "'\(one)' expects a word behind it", at: range, help: "such as " + seconds.joined(separator: ", "))
+                    "'\(one)' expects a word behind it", at: range, code: .missingArgument,
+                    help: "such as \(seconds.joined(separator: ", "))")
             }
             return SyntaxFailure(
-                "unknown keyword '\(two)' in section '\(sectionTitle)'", at: range,
+                "unknown keyword '\(two)' in section '\(sectionTitle)'", at: range, code: .unknownKeyword,
                 help: Suggestions.help(for: two, among: names))
+        }
+        if KeywordTable.find(statement, from: first, inGlobal: !isGlobal) != nil {
+            return SyntaxFailure(
+                "'\(one)' is not allowed in section '\(sectionTitle)'", at: range, code: .misplacedKeyword,
+                help: isGlobal ? "this keyword belongs into a proxy" : "this keyword belongs into 'global'")
         }
         var candidates = KeywordTable.names(inGlobal: isGlobal, at: place).map { name in
             name.contains(" ") ? String(name.prefix { $0 != " " }) : name
         }
         candidates += Self.sectionNames
-        var help = Suggestions.help(for: one, among: candidates)
-        if help == nil, KeywordTable.find(statement, from: first, inGlobal: !isGlobal) != nil {
-            help = isGlobal ? "this keyword belongs into a proxy" : "this keyword belongs into 'global'"
+        let help = Suggestions.help(for: one, among: candidates)
+        if first == 0, let meant = help?.replacement, Self.sectionNames.contains(meant) {
+            return SyntaxFailure("unknown section '\(one)'", at: range, code: .unknownSection, help: help)
         }
-        return SyntaxFailure("unknown keyword '\(one)' in section '\(sectionTitle)'", at: range, help: help)
+        return SyntaxFailure(
+            "unknown keyword '\(one)' in section '\(sectionTitle)'", at: range, code: .unknownKeyword, help: help)
     }
 
     // MARK: Files that keywords name

@@ -24,6 +24,7 @@ extension Parser {
             checkModeDependent(proxy)
             checkLogs(proxy)
         }
+        if caller.isDiagnostic { checkUnused() }
         for index in tree.proxies.indices { adaptToMode(index) }
     }
 
@@ -31,13 +32,12 @@ extension Parser {
 
     private func checkDefaultsUses() {
         for (index, use) in defaultsUses.sorted(by: { $0.key < $1.key }) {
-            guard let explicit = use.explicit, use.implicit != nil else { continue }
-            let line = use.implicit?.line ?? 0
+            guard let explicit = use.explicit, let implicit = use.implicit else { continue }
             report(
-                .warning,
-                "'defaults' section '\(tree.defaults[index].name)' is named here, and used without a name on line "
-                    + "\(line)",
-                at: explicit, help: "name the 'defaults' of every section, or of none")
+                .mixedDefaults,
+                "'defaults' section '\(tree.defaults[index].name)' is named here, and used without a name elsewhere",
+                at: explicit, help: "name the 'defaults' of every section, or of none",
+                notes: [Diagnostic.Note("this section uses it without naming it", at: implicit)])
         }
     }
 
@@ -52,18 +52,10 @@ extension Parser {
             }
             if let earlier {
                 report(
-                    .error, "\(proxy.kind.rawValue) '\(proxy.name)' has the name of another proxy \(place(earlier))",
-                    at: proxy.range)
+                    .duplicateName, "\(proxy.kind.rawValue) '\(proxy.name)' has the name of another proxy",
+                    at: proxy.range, notes: [.first(earlier)])
             }
         }
-    }
-
-    /// "on line 4", with the file's name where there are several.
-    private func place(_ range: SourceRange) -> String {
-        guard tree.files.count > 1, range.file >= 0, Int(range.file) < tree.files.count else {
-            return "on line \(range.line)"
-        }
-        return "in \(tree.files[Int(range.file)].name), line \(range.line)"
     }
 
     private func resolveLogs(_ index: Int) {
@@ -84,10 +76,9 @@ extension Parser {
                 name, among: backends, from: proxy, keyword: "default_backend", at: proxy.settings.defaultBackendRange)
         }
         for rule in proxy.useBackends.indices where proxy.useBackends[rule].format == nil {
-            var range = proxy.useBackends[rule].range
-            range.columnEnd = max(range.columnEnd, range.columnStart + 1)
             if let found = backend(
-                proxy.useBackends[rule].name, among: backends, from: proxy, keyword: "use_backend", at: range)
+                proxy.useBackends[rule].name, among: backends, from: proxy, keyword: "use_backend",
+                at: proxy.useBackends[rule].nameRange)
             {
                 tree.proxies[index].useBackends[rule].backend = found
             }
@@ -96,9 +87,9 @@ extension Parser {
         if let last = proxy.useBackends.firstIndex(where: { $0.condition == nil }) {
             for rule in proxy.useBackends[(last + 1)...] {
                 report(
-                    .warning,
-                    "this 'use_backend' is never reached: line \(proxy.useBackends[last].range.line) has no "
-                        + "condition", at: rule.range)
+                    .unreachableRule,
+                    "this 'use_backend' is never reached", at: rule.range,
+                    notes: [Diagnostic.Note("this rule has no condition", at: proxy.useBackends[last].range)])
             }
         }
     }
@@ -119,29 +110,31 @@ extension Parser {
         _ name: String, among backends: [String: Int], from proxy: ProxySection, keyword: String, at range: SourceRange
     ) -> Int? {
         guard let found = backends[name] else {
-            let isFrontend = tree.proxies.contains { $0.name == name }
+            let frontend = tree.proxies.first { $0.name == name }
             report(
-                .error,
-                isFrontend
+                .unknownBackend,
+                frontend != nil
                     ? "'\(keyword)' of \(proxy.kind.rawValue) '\(proxy.name)': '\(name)' is a frontend"
                     : "'\(keyword)' of \(proxy.kind.rawValue) '\(proxy.name)': there is no backend '\(name)'",
                 at: range,
-                help: Suggestions.help(for: name, among: backends.keys.sorted()))
+                help: Suggestions.help(for: name, among: backends.keys.sorted()),
+                notes: frontend.map { [Diagnostic.Note("the frontend is here", at: $0.range)] } ?? [])
             return nil
         }
         let target = tree.proxies[found]
         if proxy.kind == .listen, target.range == proxy.range {
             report(
-                .error, "'\(keyword)' of listen '\(name)' sends to itself for ever", at: range,
+                .routingLoop, "'\(keyword)' of listen '\(name)' sends to itself for ever", at: range,
                 help: "without a rule, a 'listen' uses its own servers")
             return nil
         }
         switch (proxy.settings.mode, target.settings.mode) {
         case (.http, .tcp):
             report(
-                .error,
+                .modeConflict,
                 "http \(proxy.kind.rawValue) '\(proxy.name)' cannot use tcp \(target.kind.rawValue) '\(name)'",
-                at: range, help: "both need the same 'mode'")
+                at: range, help: "both need the same 'mode'",
+                notes: [Diagnostic.Note("'\(name)' is in 'mode tcp'", at: target.range)])
         case (.tcp, .http):
             report(
                 .unsupported("an http backend ('\(name)') behind a tcp frontend ('\(proxy.name)')", at: range))
@@ -157,7 +150,9 @@ extension Parser {
         var used: [Int: SourceRange] = [:]
         for proxy in tree.proxies where proxy.id != 0 {
             if let earlier = used.updateValue(proxy.range, forKey: proxy.id) {
-                report(.error, "id \(proxy.id) is the id of another proxy \(place(earlier))", at: proxy.range)
+                report(
+                    .duplicateID, "id \(proxy.id) is the id of another proxy", at: proxy.range, notes: [.first(earlier)]
+                )
             }
         }
         var next = 1
@@ -174,7 +169,9 @@ extension Parser {
         var used: [Int: SourceRange] = [:]
         for server in tree.proxies[proxy].servers where server.id != 0 {
             if let earlier = used.updateValue(server.range, forKey: server.id) {
-                report(.error, "id \(server.id) is the id of another server \(place(earlier))", at: server.range)
+                report(
+                    .duplicateID, "id \(server.id) is the id of another server", at: server.range,
+                    notes: [.first(earlier)])
             }
         }
         var next = 1
@@ -187,19 +184,20 @@ extension Parser {
 
     private func checkServers(_ proxy: ProxySection) {
         if let dispatch = proxy.settings.dispatch, proxy.settings.hasBalance {
-            report(.warning, "'dispatch' ignored: 'balance' says how servers are chosen", at: dispatch.range)
+            report(
+                .conflictingSettings, "'dispatch' ignored: 'balance' says how servers are chosen", at: dispatch.range)
         }
         var names: [String: SourceRange] = [:]
         for server in proxy.servers {
             if let earlier = names.updateValue(server.range, forKey: server.name) {
                 report(
-                    .error,
-                    "\(proxy.kind.rawValue) '\(proxy.name)' has another server named '\(server.name)' "
-                        + place(earlier), at: server.range)
+                    .duplicateName,
+                    "\(proxy.kind.rawValue) '\(proxy.name)' has another server named '\(server.name)'",
+                    at: server.range, notes: [.first(earlier)])
             }
             if server.settings.minconn > server.settings.maxconn, server.settings.maxconn > 0 {
                 report(
-                    .warning,
+                    .conflictingSettings,
                     "server '\(server.name)': minconn \(server.settings.minconn) is above maxconn "
                         + "\(server.settings.maxconn)", at: server.range)
             }
@@ -215,21 +213,22 @@ extension Parser {
             names.removeAll()
             for bind in proxy.binds {
                 if let id = bind.settings.id, let earlier = names.updateValue(bind.range, forKey: id) {
-                    report(.error, "id \(id) is the id of another 'bind' \(place(earlier))", at: bind.range)
+                    report(
+                        .duplicateID, "id \(id) is the id of another 'bind'", at: bind.range, notes: [.first(earlier)])
                 }
                 for address in bind.addresses {
                     var key = address
                     key.range = .none
                     if let earlier = seen.updateValue(bind.range, forKey: key), bind.settings.threads == nil {
                         report(
-                            .warning, "this address is bound already \(place(earlier))",
-                            at: address.range == .none ? bind.range : address.range)
+                            .duplicateBind, "this address is bound already",
+                            at: address.range == .none ? bind.range : address.range, notes: [.first(earlier)])
                     }
                 }
             }
             if proxy.kind.hasFrontend, proxy.binds.isEmpty, !brokenSections.contains(proxy.range) {
                 report(
-                    .warning, "\(proxy.kind.rawValue) '\(proxy.name)' has no 'bind' line", at: proxy.range,
+                    .missingBind, "\(proxy.kind.rawValue) '\(proxy.name)' has no 'bind' line", at: proxy.range,
                     help: "declare it as a 'backend' if that is what it is")
             }
         }
@@ -249,11 +248,13 @@ extension Parser {
         }
         guard !missing.isEmpty else { return }
         report(
-            .warning,
+            .missingTimeout,
             "missing timeouts for \(proxy.kind.rawValue) '\(proxy.name)': "
                 + missing.joined(separator: ", "), at: proxy.range,
-            help: "without them, connections that no one uses may stay for ever; set "
-                + missing.map { "'timeout \($0)'" }.joined(separator: ", "))
+            help: """
+                without them, connections that no one uses may stay for ever; \
+                set \(missing.map { "'timeout \($0)'" }.joined(separator: ", "))
+                """)
     }
 
     private func checkModeDependent(_ proxy: ProxySection) {
@@ -263,39 +264,33 @@ extension Parser {
             proxy.binds.filter(\.settings.hasProtocol).map(\.range)
             + proxy.servers.filter(\.settings.hasProtocol).map(\.range)
         for range in protocols {
-            report(.error, "'proto h1' cannot be used in 'mode tcp'", at: range)
+            report(.modeConflict, "'proto h1' cannot be used in 'mode tcp'", at: range)
         }
-        if settings.forwardFor != nil {
+        let ignored = KeywordTable.proxyKeywords.map(\.name).filter { name in
+            if name == "option forwardfor" { return settings.forwardFor != nil }
+            return OptionKeywords.httpFlags[name].map { settings.options.contains($0) } ?? false
+        }
+        for name in ignored {
             report(
-                .warning,
-                "'option forwardfor' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
-                    + "'mode http'", at: proxy.range)
+                .ignoredInMode,
+                "'\(name)' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in 'mode http'",
+                at: settings.keywordRanges[name] ?? proxy.range)
         }
-        let ignored = KeywordTable.proxyKeywords.filter { keyword in
-            guard let option = OptionKeywords.httpFlags[keyword.name] else { return false }
-            return settings.options.contains(option)
-        }
-        for keyword in ignored {
-            report(
-                .warning,
-                "'\(keyword.name)' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
-                    + "'mode http'", at: proxy.range)
-        }
-        let usesHTTP = proxy.useBackends.contains { rule in
+        let rule = proxy.useBackends.first { rule in
             rule.condition.map { condition in
                 condition.alternatives.contains { $0.contains { needsHTTP($0, in: proxy) } }
             } ?? false
         }
         // What content rules wait for is read as HTTP, if it is that.
-        if usesHTTP, settings.requestInspectMilliseconds == nil {
+        if let rule, settings.requestInspectMilliseconds == nil {
             report(
-                .warning,
+                .neverMatches,
                 "conditions of \(proxy.kind.rawValue) '\(proxy.name)' ask for parts of a request, and never "
-                    + "match in 'mode tcp'", at: proxy.range)
+                    + "match in 'mode tcp'", at: rule.condition?.range ?? rule.range)
         }
         if proxy.kind.hasFrontend, settings.logFormat == .http || settings.logFormat == .httpCLF {
             report(
-                .warning,
+                .ignoredInMode,
                 "'option httplog' cannot be used by \(proxy.kind.rawValue) '\(proxy.name)', which is not in "
                     + "'mode http': falling back to 'option tcplog'",
                 at: settings.logFormatRange == .none ? proxy.range : settings.logFormatRange)
@@ -307,7 +302,7 @@ extension Parser {
             return
         }
         report(
-            .warning, "log format ignored for \(proxy.kind.rawValue) '\(proxy.name)', which has no 'log' line",
+            .missingLog, "log format ignored for \(proxy.kind.rawValue) '\(proxy.name)', which has no 'log' line",
             at: proxy.range, help: "say where the lines go: 'log global', or 'log' with a target")
     }
 

@@ -44,13 +44,14 @@ extension Parser {
         }
         section = .none
         sectionName = ""
+        settings.removeAll()
     }
 
     private func openGlobal(_ statement: Statement) throws(SyntaxFailure) {
         section = .global
         sectionName = "global"
         if statement.words.count > 1 {
-            throw SyntaxFailure("section 'global' takes no name", at: statement.range(1))
+            throw SyntaxFailure("section 'global' takes no name", at: statement.range(1), code: .unexpectedArgument)
         }
     }
 
@@ -73,7 +74,8 @@ extension Parser {
         sectionName = kind.rawValue
         guard statement.words.count > 1 else {
             useLatestDefaults(statement)
-            throw SyntaxFailure("section '\(kind.rawValue)' expects a name", at: statement.range(0))
+            throw SyntaxFailure(
+                "section '\(kind.rawValue)' expects a name", at: statement.range(0), code: .missingArgument)
         }
         draft.name = statement.words[1].text
         sectionName = draft.name
@@ -88,10 +90,10 @@ extension Parser {
             throw SyntaxFailure(
                 "character '\(Character(Unicode.Scalar(statement.words[1].bytes[badByte])))' is not permitted in the "
                     + "name '\(draft.name)'",
-                at: statement.range(1, bytes: badByte..<(badByte + 1)),
+                at: statement.range(1, bytes: badByte..<(badByte + 1)), code: .invalidName,
                 help: "names are made of letters, digits, '-', '_', '.' and ':'")
         }
-        if draft.name.isEmpty { throw SyntaxFailure("the name is empty", at: statement.range(1)) }
+        if draft.name.isEmpty { throw SyntaxFailure("the name is empty", at: statement.range(1), code: .invalidName) }
     }
 
     /// Names of proxies, servers and ACLs (manual, section 4).
@@ -118,16 +120,18 @@ extension Parser {
             let looksLikeAddress = isProxy && (word.contains(":") || word.contains("."))
             throw SyntaxFailure(
                 "unexpected argument '\(word)' after the section's name", at: statement.range(index),
+                code: .unexpectedArgument,
                 help: looksLikeAddress ? "give addresses with 'bind'" : "only 'from <defaults>' may stand here")
         }
         guard statement.words.count > index + 1 else {
-            throw SyntaxFailure("'from' expects the name of a 'defaults' section", at: statement.range(index))
+            throw SyntaxFailure(
+                "'from' expects the name of a 'defaults' section", at: statement.range(index), code: .missingArgument)
         }
         let name = statement.words[index + 1].text
         let matches = tree.defaults.indices.filter { tree.defaults[$0].name == name }
         guard let found = matches.last, !name.isEmpty else {
             throw SyntaxFailure(
-                "no 'defaults' section named '\(name)'", at: statement.range(index + 1),
+                "no 'defaults' section named '\(name)'", at: statement.range(index + 1), code: .unknownName,
                 help: Suggestions.help(for: name, among: tree.defaults.map(\.name))
                     ?? "it must stand above the section that refers to it")
         }
@@ -139,12 +143,13 @@ extension Parser {
         if matches.count > 1 {
             throw SyntaxFailure(
                 "'defaults' section '\(name)' is ambiguous: there are \(matches.count) of that name",
-                at: statement.range(index + 1))
+                at: statement.range(index + 1), code: .ambiguousName,
+                notes: matches.prefix(2).map { Diagnostic.Note("one of them is here", at: tree.defaults[$0].range) })
         }
         if statement.words.count > index + 2 {
             throw SyntaxFailure(
                 "unexpected argument '\(statement.words[index + 2].text)' after 'from \(name)'",
-                at: statement.range(index + 2))
+                at: statement.range(index + 2), code: .unexpectedArgument)
         }
     }
 

@@ -1,3 +1,4 @@
+import Base
 import Configuration
 
 /// `show info` and `show version` (management guide, sections 9.2 and 9.3).
@@ -73,7 +74,7 @@ struct InformationField {
         let nature = InformationField.natures[letters[1]] ?? "Gauge"
         let scope = InformationField.scopes[letters[2]] ?? "Process"
         var shown = text(isFloat: isFloat)
-        if case .string(let text) = value { shown = "\"" + InformationField.escaped(text) + "\"" }
+        if case .string(let text) = value { shown = JSONText.quoted(text) }
         return "{\"field\":{\"pos\":\(position),\"name\":\"\(name)\"},\"processNum\":1,"
             + "\"tags\":{\"origin\":\"\(origin)\",\"nature\":\"\(nature)\",\"scope\":\"\(scope)\"},"
             + "\"value\":{\"type\":\"\(type(isFloat: isFloat))\",\"value\":\(shown)}}"
@@ -87,22 +88,6 @@ struct InformationField {
         "N": "Name", "O": "Output", "R": "Rate", "T": "Time",
     ]
     private static let scopes: [Character: String] = ["C": "Cluster", "P": "Process", "S": "Service", "s": "System"]
-
-    /// The text inside the quotes of a JSON string (RFC 8259, section 7).
-    static func escaped(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\u{0}"..<"\u{20}":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
 
     /// "0d 0h00m04s".
     static func duration(seconds: Int64) -> String {

@@ -67,7 +67,7 @@ final class MapLookup: Sendable {
             } catch let error as ArgumentFailure {
                 throw error
             } catch {
-                throw ArgumentFailure(0, "'\(path)' cannot be read")
+                throw ArgumentFailure(0, "'\(path)' cannot be read", reason: .file)
             }
             return set
         }
@@ -75,15 +75,17 @@ final class MapLookup: Sendable {
             throw ArgumentFailure(
                 0, "'\(path)' is used by an ACL as a list of patterns", help: "load it there with -M -f '\(path)'")
         }
+        do { matcher = try set.matcher(method) } catch { throw ArgumentFailure(0, "'\(path)': \(error.message)") }
         do throws(PatternFailure) {
-            matcher = try set.matcher(method)
             switch output {
             case .integer: try set.requireValues(MapLookup.checkInteger)
             case .address: try set.requireValues(MapLookup.checkAddress)
             case .text, .references: break
             }
         } catch {
-            throw ArgumentFailure(0, "'\(path)': \(error.message)")
+            throw ArgumentFailure(
+                0, "'\(path)': \(error.message)",
+                help: "every value of this map must be \(output == .integer ? "an integer" : "an address")")
         }
         if output == .address, let fallback, MapLookup.address(fallback.sample()) == nil {
             throw ArgumentFailure(1, "the default is no address")

@@ -412,7 +412,7 @@ final class Substitution: Sendable {
         do {
             regex = try Regex(read.pattern, ignoresCase: flags.contains(UInt8(ascii: "i")))
         } catch {
-            throw ArgumentFailure(0, "no regular expression: \(error.message) at byte \(error.offset)")
+            throw ArgumentFailure(0, error)
         }
         replacement = RegexReplacement(arguments.string(1))
     }

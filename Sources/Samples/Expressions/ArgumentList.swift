@@ -4,6 +4,8 @@
 /// known here.
 public struct ArgumentList {
     public var arguments: [[UInt8]]
+    /// Where each stands in the text, its quotes included.
+    public var ranges: [Range<Int>]
     /// Offset just after the closing parenthesis.
     public var end: Int
 
@@ -18,7 +20,8 @@ public struct ArgumentList {
     /// - Parameter start: offset of the opening parenthesis.
     public static func parse(_ bytes: [UInt8], from start: Int) throws(Failure) -> ArgumentList {
         var cursor = start + 1
-        var list: [[UInt8]] = []
+        var list = ArgumentList(arguments: [], ranges: [], end: cursor)
+        var argumentStart = cursor
         var current: [UInt8] = []
         var quote: UInt8?
         var quoteStart = 0
@@ -39,10 +42,15 @@ public struct ArgumentList {
                 quote = byte
                 quoteStart = cursor - 1
             case UInt8(ascii: ","), UInt8(ascii: ")"):
-                list.append(current)
+                list.arguments.append(current)
+                list.ranges.append(argumentStart..<(cursor - 1))
                 current = []
-                if list.count > limit { throw Failure(message: "too many arguments", offset: cursor - 1) }
-                if byte == UInt8(ascii: ")") { return ArgumentList(arguments: list, end: cursor) }
+                argumentStart = cursor
+                if list.arguments.count > limit { throw Failure(message: "too many arguments", offset: cursor - 1) }
+                if byte == UInt8(ascii: ")") {
+                    list.end = cursor
+                    return list
+                }
             default:
                 current.append(byte)
             }

@@ -128,6 +128,8 @@ public struct ExpressionFailure: Error, Sendable {
         case unknownFetch(String), unknownConverter(String)
         /// The fetch has no value where the expression stands.
         case unavailable
+        /// A format, a file that cannot be read, a regular expression.
+        case format, file, regex
         case other
     }
 

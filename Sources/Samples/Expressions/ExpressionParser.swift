@@ -98,6 +98,7 @@ public struct ExpressionParser {
         _ prepare: (@Sendable (Arguments, ArgumentContext) throws(ArgumentFailure) -> AnyObject?)?
     ) throws(ExpressionFailure) -> Arguments {
         var words: [[UInt8]] = []
+        var ranges: [Range<Int>] = []
         let start = cursor
         if cursor < text.count, text[cursor] == UInt8(ascii: "(") {
             let list: ArgumentList
@@ -106,6 +107,7 @@ public struct ExpressionParser {
                     "\(error.message) of '\(name)'", at: error.offset..<(error.offset + 1))
             }
             words = list.arguments == [[]] ? [] : list.arguments
+            ranges = list.ranges
             cursor = list.end
         }
         let range = start < cursor ? start..<cursor : nameRange
@@ -139,12 +141,21 @@ public struct ExpressionParser {
             for index in 0..<values.count {
                 guard case .unresolved(let word) = values[index] else { continue }
                 context.resolveLater(
-                    arguments, index, shape.kind(index), String(decoding: word, as: UTF8.self), of: name)
+                    arguments, index, shape.kind(index), String(decoding: word, as: UTF8.self), of: name,
+                    at: word.isEmpty || !ranges.indices.contains(index) ? nameRange : ranges[index])
             }
             return arguments
         } catch {
+            let word = words.indices.contains(error.index) ? words[error.index] : []
+            var place = ranges.indices.contains(error.index) && !word.isEmpty ? ranges[error.index] : range
+            // Without quotes and escapes, the offset in the argument is that in the text.
+            if let offset = error.offset, place.count == word.count {
+                let byte = min(place.lowerBound + offset, place.upperBound)
+                place = byte..<(byte + 1)
+            }
             throw ExpressionFailure(
-                "argument \(error.index + 1) of '\(name)': \(error.message)", at: range, help: error.help)
+                "argument \(error.index + 1) of '\(name)': \(error.message)", at: place, help: error.help,
+                reason: error.reason)
         }
     }
 }
@@ -198,9 +209,7 @@ enum ArgumentReader {
             if let name = try? variable(word, index) { return .variable(name) }
             return .string(word)
         case .regex:
-            do { return .regex(try Regex(word), flags: []) } catch {
-                throw ArgumentFailure(index, "\(error.message) at byte \(error.offset) of '\(text)'")
-            }
+            do { return .regex(try Regex(word), flags: []) } catch { throw ArgumentFailure(index, error) }
         case .protobufField:
             var path: [UInt32] = []
             for part in word.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {

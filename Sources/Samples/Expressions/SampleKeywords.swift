@@ -100,11 +100,25 @@ public struct ArgumentFailure: Error, Sendable {
     public var index: Int
     public var message: String
     public var help: String?
+    public var reason: ExpressionFailure.Reason
+    /// The byte of the argument that is wrong; nil: all of it.
+    public var offset: Int?
 
-    public init(_ index: Int, _ message: String, help: String? = nil) {
+    public init(
+        _ index: Int, _ message: String, help: String? = nil, reason: ExpressionFailure.Reason = .other,
+        offset: Int? = nil
+    ) {
         self.index = index
         self.message = message
         self.help = help
+        self.reason = reason
+        self.offset = offset
+    }
+
+    /// A regular expression that is none.
+    init(_ index: Int, _ error: Regex.Failure) {
+        self.init(
+            index, "no regular expression: \(error.message)", reason: .regex, offset: error.offset)
     }
 }
 
@@ -117,7 +131,7 @@ open class ArgumentContext {
 
     /// Reads a file that an argument names (a map, a key).
     open func readFile(_ path: String) throws(ArgumentFailure) -> [UInt8] {
-        throw ArgumentFailure(0, "files cannot be read here")
+        throw ArgumentFailure(0, "files cannot be read here", reason: .file)
     }
 
     /// The value of an environment variable, as the configuration has it.
@@ -139,7 +153,10 @@ open class ArgumentContext {
 
     /// Called for each argument that names an object that `find` did not have: whoever owns the context puts the
     /// object's index in its place with `Arguments.resolve`, or reports that there is none.
+    ///
+    /// `place` is where the text of the expression has the name; or, where it is left out, the keyword.
     open func resolveLater(
-        _ arguments: Arguments, _ index: Int, _ kind: ArgumentKind, _ name: String, of keyword: String
+        _ arguments: Arguments, _ index: Int, _ kind: ArgumentKind, _ name: String, of keyword: String,
+        at place: Range<Int>
     ) {}
 }

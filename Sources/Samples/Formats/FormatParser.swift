@@ -86,7 +86,8 @@ public struct FormatParser {
         if cursor < text.count, text[cursor] == UInt8(ascii: "{") { try read(text, &cursor, into: &flags) }
         guard cursor < text.count else {
             throw ExpressionFailure(
-                "missing variable after '%'", at: start..<text.count, help: "write %% for the character itself")
+                "missing variable after '%'", at: start..<text.count, help: "write %% for the character itself",
+                reason: .format)
         }
         if text[cursor] == UInt8(ascii: "[") {
             let (expression, end) = try expressions.parse(text, from: cursor + 1)
@@ -94,7 +95,7 @@ public struct FormatParser {
                 throw ExpressionFailure(
                     end < text.count
                         ? "unexpected text in the expression of '%[...]'" : "missing ']' after the expression",
-                    at: start..<max(end, start + 1))
+                    at: start..<max(end, start + 1), reason: .format)
             }
             cursor = end + 1
             draft.items.append(LogFormat.Item(kind: .expression, flags: flags, start: draft.found.count))
@@ -111,12 +112,13 @@ public struct FormatParser {
         }
         if FormatTag.needTLS.contains(name) {
             throw ExpressionFailure(
-                "variable '%\(name)' needs TLS, which is not supported by this version of Martlet", at: range)
+                "variable '%\(name)' needs TLS, which is not supported by this version of Martlet", at: range,
+                reason: .format)
         }
         guard let tag = FormatTag(rawValue: name) else {
             throw ExpressionFailure(
                 name.isEmpty ? "missing variable after '%'" : "no such format variable '%\(name)'", at: range,
-                help: "write %% for the character itself, %[...] for an expression")
+                help: "write %% for the character itself, %[...] for an expression", reason: .format)
         }
         draft.items.append(LogFormat.Item(kind: .tag, flags: flags, tag: tag))
     }
@@ -125,7 +127,7 @@ public struct FormatParser {
     private func read(_ text: [UInt8], _ cursor: inout Int, into flags: inout FormatFlags) throws(ExpressionFailure) {
         let open = cursor
         guard let close = text[open...].firstIndex(of: UInt8(ascii: "}")) else {
-            throw ExpressionFailure("missing '}' after the flags", at: open..<text.count)
+            throw ExpressionFailure("missing '}' after the flags", at: open..<text.count, reason: .format)
         }
         cursor = close + 1
         for part in text[(open + 1)..<close].split(separator: UInt8(ascii: ",")) {
@@ -143,7 +145,8 @@ public struct FormatParser {
             default:
                 throw ExpressionFailure(
                     "unknown flag '\(String(decoding: part, as: UTF8.self))'", at: part.startIndex..<part.endIndex,
-                    help: "there are Q (quotes), X (hexadecimal) and E (escapes), each behind '+' or '-'")
+                    help: "there are Q (quotes), X (hexadecimal) and E (escapes), each behind '+' or '-'",
+                    reason: .format)
             }
             if adds { flags.insert(flag) } else { flags.remove(flag) }
         }

@@ -190,7 +190,7 @@ final class RegexIndex: PatternIndex {
         let regex: Regex
         do { regex = try Regex(pattern, ignoresCase: ignoresCase) } catch {
             let text = String(decoding: pattern, as: UTF8.self)
-            throw PatternFailure("'\(text)' is no regular expression: \(error.message) at byte \(error.offset)")
+            throw PatternFailure("'\(text)' is no regular expression: \(error.message)", offset: error.offset)
         }
         compiled[UInt(bitPattern: record)] = regex
         unsafe items.insert(record, Unmanaged.passUnretained(regex))

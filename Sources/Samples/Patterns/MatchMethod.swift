@@ -30,9 +30,12 @@ public enum MatchMethod: String, Sendable, CaseIterable {
 public struct PatternFailure: Error, Sendable, Equatable {
     public var message: String
     public var help: String?
+    /// The byte of the pattern at which a regular expression is malformed.
+    public var offset: Int?
 
-    public init(_ message: String, help: String? = nil) {
+    public init(_ message: String, help: String? = nil, offset: Int? = nil) {
         self.message = message
         self.help = help
+        self.offset = offset
     }
 }

@@ -68,7 +68,7 @@ struct CommandOption: Sendable {
         .init("-dr", .resolutionMayFail, "a server whose name does not resolve at start is no error"),
         .init("-dR", .withoutReusePort, "do not share addresses with other processes (SO_REUSEPORT)"),
         .init("-dW", .zeroWarning, "refuse to start when there are warnings"),
-        .init("-dD", .diagnostics, "diagnostic mode: also show what .diag has to say"),
+        .init("-dD", .diagnostics, "diagnostic mode: also show what is suspicious, and what .diag has to say"),
         .init("-dK", .attached("CLASS[,...]"), .keywords, "dump the known keywords; -dKhelp lists the classes"),
         .init("-dL", .loadedObjects, "list the shared objects in use, after checking the configuration"),
         .init("-dG", .without, "no effect: names are always resolved by getaddrinfo()"),
@@ -101,6 +101,7 @@ enum Usage {
     static func text(program: String) -> String {
         var text = """
             Usage: \(program) [-f FILE|DIR]... [OPTION]... [-- FILE...]
+                   \(program) check [--format text|json] [-C DIR] [-L NAME] [-dW] [-dr] [-f] FILE|DIR...
                    \(program) demo [--print-config] [--port NUMBER] [-de] [-dk] [-dp] [-ds] [-du]
 
             """

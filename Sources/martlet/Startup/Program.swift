@@ -17,6 +17,10 @@ enum Program {
             if words.first == "demo" {
                 return Demo(try DemoArguments(parsing: Array(words.dropFirst())), messages).run()
             }
+            if words.first == "check" {
+                let check = try CheckArguments(parsing: Array(words.dropFirst()))
+                return run(name: name, check.arguments, messages, format: check.format)
+            }
             return run(name: name, try Arguments(parsing: words), messages)
         } catch {
             Console.error("martlet: \(error.message)\n")
@@ -25,7 +29,9 @@ enum Program {
         }
     }
 
-    private static func run(name: String, _ arguments: Arguments, _ messages: Messages) -> Int32 {
+    private static func run(
+        name: String, _ arguments: Arguments, _ messages: Messages, format: CheckArguments.Format = .text
+    ) -> Int32 {
         if arguments.wantsHelp {
             Console.output(ProgramVersion.banner + Usage.text(program: name))
             return 0
@@ -45,7 +51,8 @@ enum Program {
             return 1
         }
         let kernel = arguments.sharesPorts ? HostKernel() : ExclusivePortsKernel()
-        return Startup(arguments, messages, kernel: kernel).run()
+        let startup = Startup(arguments, messages, kernel: kernel)
+        return format == .json ? startup.checkAsJSON() : startup.run()
     }
 
     /// `-vv`. Whether a poller works at all is asked, not whether it covers all the descriptors of this shell.
@@ -67,7 +74,7 @@ enum Program {
         do {
             return try evaluator.evaluate(condition) ? 0 : 1
         } catch {
-            let help = error.help.map { "\nhelp: \($0)" } ?? ""
+            let help = error.help.map { "\nhelp: \($0.text)" } ?? ""
             messages.alert("config : Failed to evaluate condition: \(error.message) in '\(condition)'\(help)")
             return 2
         }

@@ -108,7 +108,7 @@ extension Startup {
         do {
             _ = try ProxyRuntime(tree, kernel: kernel)
         } catch {
-            for message in error.messages { messages.alert("config : " + message) }
+            for message in error.messages { refuse(message, saying: "config : ") }
             messages.alert("config : Fatal errors found in configuration.")
             throw Refusal()
         }

@@ -18,6 +18,11 @@ final class Startup {
     var prepare: (ProxyRuntime) throws(Refusal) -> Void = { _ throws(Refusal) in }
     /// Called when connections are accepted.
     var started: () -> Void = {}
+    /// What was said about the configuration, and the files that it is about.
+    private(set) var diagnostics: [Diagnostic] = []
+    private var sources: [SourceFile] = []
+    /// Nothing but an object of JSON is printed.
+    private var saysJSON = false
 
     init(_ arguments: Arguments, _ messages: Messages, kernel: Kernel) {
         self.arguments = arguments
@@ -27,7 +32,7 @@ final class Startup {
 
     /// The whole life of the process. Returns its exit status, or dies of the signal that ended it.
     func run() -> Int32 {
-        messages.isQuiet = arguments.quiet && !arguments.verbose
+        messages.isQuiet = saysJSON || (arguments.quiet && !arguments.verbose)
         do {
             try changeDirectory()
             let result = load()
@@ -40,12 +45,26 @@ final class Startup {
         }
     }
 
+    /// `check --format json`: the same check, said in another way.
+    func checkAsJSON() -> Int32 {
+        saysJSON = true
+        let status = run()
+        Console.output(DiagnosticJSON(files: sources).render(diagnostics, exitStatus: status))
+        return status
+    }
+
+    /// Says why the process cannot start with this, beside what the configuration itself has wrong.
+    func refuse(_ text: String, saying prefix: String = "") {
+        messages.alert(prefix + text)
+        diagnostics.append(Diagnostic(.cannotStart, text, at: .none))
+    }
+
     private func changeDirectory() throws(Refusal) {
         guard let directory = arguments.directory else { return }
         do {
             try SystemProcess.changeDirectory(directory)
         } catch {
-            messages.alert("Could not change to directory \(directory) : \(error)")
+            refuse("Could not change to directory \(directory) : \(error)")
             throw Refusal()
         }
     }
@@ -64,7 +83,7 @@ final class Startup {
         variables["HAPROXY_MWORKER"] = arguments.masterWorker ? "1" : nil
         return ConfigurationLoader.Environment(
             variables: variables, features: ProgramVersion.presentFeatures, enabledOptions: arguments.enabledOptions,
-            dialectVersion: ProgramVersion.dialect)
+            dialectVersion: ProgramVersion.dialect, isDiagnostic: arguments.diagnostics)
     }
 
     private var localPeer: String {
@@ -97,7 +116,10 @@ final class Startup {
                 messages.alert("No enabled listener found (check for 'bind' directives) ! Exiting.")
                 throw Refusal()
             }
-            Console.output("Configuration file has no error but will not start (no listener) => exit(2).\n")
+            if !saysJSON {
+                Console.output("Configuration file has no error but will not start (no listener) => exit(2).\n")
+            }
+            diagnostics.append(Diagnostic(.noListener, "nothing listens: the process would not start", at: .none))
             throw Refusal(status: 2)
         }
         if arguments.checksOnly && !messages.isQuiet {
@@ -108,7 +130,9 @@ final class Startup {
     }
 
     private func report(_ result: ConfigurationLoader.Result) {
-        let renderer = DiagnosticRenderer(files: result.tree.files)
+        diagnostics = result.diagnostics
+        sources = result.tree.files
+        let renderer = DiagnosticRenderer(files: sources)
         for diagnostic in result.diagnostics {
             let text = "config : " + renderer.render(diagnostic)
             switch diagnostic.severity {

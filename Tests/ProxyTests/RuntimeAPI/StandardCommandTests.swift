@@ -58,11 +58,6 @@ struct StandardCommandTests {
         #expect(json[0].hasSuffix("}}]"))
     }
 
-    @Test("strings in JSON are escaped (RFC 8259, section 7)")
-    func jsonStrings() {
-        #expect(InformationField.escaped("a\"b\\c\n\u{1}é") == "a\\\"b\\\\c\\u000a\\u0001é")
-    }
-
     @Test(
         "durations in words",
         arguments: [(Int64(0), "0d 0h00m00s"), (4, "0d 0h00m04s"), (90061, "1d 1h01m01s"), (86399, "0d 23h59m59s")])
