@@ -99,6 +99,7 @@ struct SectionTests {
             (
                 "defaults a\ndefaults a\nbackend b from a\n",
                 "3:16 error: 'defaults' section 'a' is ambiguous: there are 2 of that name"
+                    + " [1: one of them is here] [2: one of them is here]"
             ),
             ("defaults a\nbackend b from a x\n", "2:18 error: unexpected argument 'x' after 'from a'"),
             (

@@ -46,7 +46,8 @@ struct Statement: Sendable {
         var range = self.range(index)
         guard index >= 0, index < words.count else { return range }
         let word = words[index]
-        guard bytes.lowerBound <= word.bytes.count, bytes.upperBound <= word.bytes.count + 1 else { return range }
+        guard bytes.lowerBound >= 0, bytes.lowerBound <= word.bytes.count, bytes.upperBound <= word.bytes.count + 1
+        else { return range }
         let isInside = bytes.lowerBound < word.bytes.count
         let last = min(max(bytes.upperBound - 1, bytes.lowerBound), word.bytes.count - 1)
         if word.origins.isEmpty {

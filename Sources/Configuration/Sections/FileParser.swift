@@ -204,7 +204,9 @@ struct FileParser {
         for index in statement.words.indices.dropFirst() {
             let end = start + statement.words[index].bytes.count
             if offset < end {
-                return statement.range(index, bytes: (offset - start)..<(min(offset + count, end) - start))
+                // The blank in front of a word counts as its first byte.
+                let first = max(offset, start)
+                return statement.range(index, bytes: (first - start)..<(max(min(offset + count, end), first) - start))
             }
             start = end + 1
         }
