@@ -106,7 +106,7 @@ struct ConditionalTests {
             (".if 1\n.endif x\n.endif\n", "2:8 error: unexpected argument 'x' to '.endif'"),
             (".iff 1\n", "1:1 error: unknown directive '.iff' (did you mean '.if'?)"),
             (".if streq(a,a) && bar(1)\n.endif\n", "1:19 error: unknown predicate 'bar' in the condition"),
-            (".if defined (A)\n.endif\n", "1:13 error: missing arguments after 'defined'"),
+            (".if defined (A)\n.endif\n", "1:13 error: missing arguments after 'defined' (write defined(...))"),
         ])
     func misfits(text: String, expected: String) {
         #expect(messages(text).first == expected)
