@@ -112,6 +112,7 @@ struct HTTPOptionTests {
             text: "frontend f\n bind :80 shards by-thread\n bind :81 shards 2 process 1/odd process all/2\n")
         let binds = result.tree.proxies[0].binds
         #expect(binds[0].settings.shards == .max && binds[1].settings.shards == 2)
-        #expect(binds[1].settings.threads == 0x5555_5555_5555_5555 | 2)
+        // Not compared as an optional: AddressSanitizer dislikes what the macro makes of one.
+        #expect(try #require(binds[1].settings.threads) == UInt64(0x5555_5555_5555_5555 | 2))
     }
 }
