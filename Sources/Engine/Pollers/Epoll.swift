@@ -90,12 +90,29 @@ final class EpollPoller: Poller {
     }
 
     override func dispatch(_ count: Int, _ worker: Worker) {
+        if count > 1 && worker.sharesListeners { putListenersFirst(count, worker) }
         for index in 0..<count {
             // SAFETY: the kernel filled in `count` events.
             let event = unsafe events + index
             let reported = unsafe host_epoll_events(event)
             let token = unsafe FDToken(bits: host_epoll_token(event))
             worker.report(token, EpollPoller.flags(reported))
+        }
+    }
+
+    /// Moves the reports of listeners to the front. Between a thread's being told of a connection and its accepting it,
+    /// every other thread that looks is told, too, and finds nothing: that time is not to hold the service of a whole
+    /// batch. The kernel puts what is level-triggered at the end.
+    private func putListenersFirst(_ count: Int, _ worker: Worker) {
+        var front = 0
+        for index in 0..<count {
+            // SAFETY: the kernel filled in `count` events, and `front` is at most `index`.
+            let event = unsafe events + index
+            guard unsafe worker.isListener(FDToken(bits: host_epoll_token(event))) else { continue }
+            let other = unsafe events[front]
+            unsafe events[front] = event.pointee
+            unsafe event.pointee = other
+            front &+= 1
         }
     }
 

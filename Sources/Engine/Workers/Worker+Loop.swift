@@ -175,6 +175,15 @@ extension Worker {
 
     // MARK: 5. Reports
 
+    /// Whether other threads accept what this one is told of.
+    var sharesListeners: Bool { group.workers.count > 1 }
+
+    /// Whether a token is a listener's. It is for the order of reports alone: a stale one is told from others later.
+    @inline(__always)
+    func isListener(_ token: FDToken) -> Bool {
+        token != .waker && memory[token.fd].loadState(.relaxed).has(FDState.listener)
+    }
+
     /// What a poller found out about the descriptor of a token.
     @inline(__always)
     func report(_ token: FDToken, _ flags: UInt64) {

@@ -51,6 +51,35 @@ struct PollerTests {
         group.table.checkInvariants()
     }
 
+    @Test("epoll: of one batch, a listener that threads share is served before connections that were ready earlier")
+    func listenersFirst() throws {
+        let group = try Rig.group(.epoll, threads: 2)
+        let worker = group.workers[0]
+        let (listening, address) = try Rig.listener()
+        let (near, far) = try Rig.pair()
+        var served: [Int32] = []
+        let note = Handler { fd, _, worker in
+            served.append(fd)
+            worker.stop(fd, .read)
+        }
+        worker.insert(near, note, kind: .stream)
+        worker.insert(listening, note, kind: .listener)
+        worker.want(near, .read)
+        worker.want(listening, .read)
+        worker.turnOnce()
+        #expect(served == [])
+        Rig.write(far, "first")
+        let client = Rig.kernel.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        #expect([0, -EINPROGRESS].contains(Rig.kernel.connect(client, address)))
+        worker.turnOnce()
+        #expect(served == [listening, near])
+        worker.remove(near)
+        worker.remove(listening)
+        for fd in [far, client] { _ = Rig.kernel.close(fd) }
+        for worker in group.workers { worker.turnOnce() }
+        group.table.checkInvariants()
+    }
+
     @Test("a direction that nobody wants is not served, and not lost", arguments: all)
     func notWanted(_ choice: PollerChoice) throws {
         let group = try Rig.group(choice)
