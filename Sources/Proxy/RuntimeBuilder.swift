@@ -195,7 +195,7 @@ struct RuntimeBuilder {
         for (index, section) in tree.proxies.enumerated()
         where section.kind.hasFrontend && !section.settings.isDisabled {
             let frontend = makeFrontend(section, index)
-            frontend.candidates = backends.filter { $0.settings.mode == section.settings.mode }
+            frontend.candidates = backends.filter { $0.settings.mode == .http || section.settings.mode == .tcp }
             frontends.append(frontend)
             addBinds(section, frontend)
         }

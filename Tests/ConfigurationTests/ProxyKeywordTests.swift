@@ -294,13 +294,34 @@ struct ProxyKeywordTests {
                 "4:18 error: http frontend 'f' cannot use tcp backend 'b' (both need the same 'mode') "
                     + "[6: 'b' is in 'mode tcp']"
             ])
-        #expect(
-            errors("\(head)backend b\n mode http\n").first?.contains(
-                "an http backend ('b') behind a tcp frontend ('f')") == true)
+        #expect(errors("\(head)backend b\n mode http\n") == [])
         #expect(
             errors("\(head)frontend b\n") == [
                 "4:18 error: 'default_backend' of frontend 'f': 'b' is a frontend [5: the frontend is here]"
             ])
+    }
+
+    @Test("with switch-mode, what is said of requests counts in mode tcp, and without it there is a warning")
+    func switchMode() throws {
+        let text = """
+            frontend f
+                bind :80
+                timeout client 1s
+                default_backend b
+                option forwardfor
+                http-request deny if { path /x }
+            """
+        let end = "\nbackend b\n mode http\n"
+        #expect(
+            messages(text + end) == [
+                "5:5 warning: 'option forwardfor' ignored for frontend 'f', which is not in 'mode http'",
+                "6:5 warning: 'http-request' rules ignored for frontend 'f', which is not in 'mode http'",
+            ])
+        let switching = text.replacing(
+            " default", with: " tcp-request content switch-mode http proto h1 if HTTP\n default")
+        #expect(messages(switching + end) == [])
+        let frontend = try proxy(switching + end)
+        #expect(frontend.switchesMode && frontend.settings.forwardFor != nil)
     }
 
     @Test("a use_backend behind one without a condition is never reached")

@@ -175,6 +175,12 @@ public struct ProxySection: Sendable {
     /// The range of the section's head line.
     public var range: SourceRange
 
+    /// Whether a rule makes HTTP of what comes in `mode tcp`: what is said of requests may then count.
+    public var switchesMode: Bool {
+        settings.mode == .tcp && kind.hasFrontend
+            && rules[.tcpRequestContent].contains { if case .switchMode = $0.action { true } else { false } }
+    }
+
     public init(
         kind: Kind, name: String, id: Int = 0, settings: ProxySettings = ProxySettings(), range: SourceRange = .none
     ) {

@@ -10,6 +10,8 @@ public enum RuleAction: Sendable {
     case tarpit(Reply)
     case reject
     case silentDrop
+    /// What comes in `mode tcp` is HTTP from now on.
+    case switchMode
     case reply(Reply)
     case redirect(Redirect)
     case authenticate(realm: [UInt8]?)
@@ -56,7 +58,7 @@ public enum RuleAction: Sendable {
     /// Whether no later rule of the set is evaluated.
     public var isFinal: Bool {
         switch self {
-        case .allow, .deny, .tarpit, .reject, .silentDrop, .reply, .redirect, .authenticate: true
+        case .allow, .deny, .tarpit, .reject, .silentDrop, .switchMode, .reply, .redirect, .authenticate: true
         default: false
         }
     }

@@ -174,7 +174,7 @@ extension Parser {
                     at: rule.range, help: Suggestions.help(for: rule.name, among: proxy.servers.map(\.name)))
             }
         }
-        guard proxy.settings.mode == .tcp, !proxy.settings.isDisabled else { return }
+        guard proxy.settings.mode == .tcp, !proxy.switchesMode, !proxy.settings.isDisabled else { return }
         for set in RuleSet.allCases where set.isHTTP {
             guard let first = proxy.rules[set].first else { continue }
             report(

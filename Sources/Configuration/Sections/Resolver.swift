@@ -135,10 +135,7 @@ extension Parser {
                 "http \(proxy.kind.rawValue) '\(proxy.name)' cannot use tcp \(target.kind.rawValue) '\(name)'",
                 at: range, help: "both need the same 'mode'",
                 notes: [Diagnostic.Note("'\(name)' is in 'mode tcp'", at: target.range)])
-        case (.tcp, .http):
-            report(
-                .unsupported("an http backend ('\(name)') behind a tcp frontend ('\(proxy.name)')", at: range))
-        case (.tcp, .tcp), (.http, .http):
+        case (.tcp, .http), (.tcp, .tcp), (.http, .http):
             break
         }
         return found
@@ -266,6 +263,8 @@ extension Parser {
         for range in protocols {
             report(.modeConflict, "'proto h1' cannot be used in 'mode tcp'", at: range)
         }
+        checkHTTPLog(proxy)
+        if proxy.switchesMode { return }
         let ignored = KeywordTable.proxyKeywords.map(\.name).filter { name in
             if name == "option forwardfor" { return settings.forwardFor != nil }
             return OptionKeywords.httpFlags[name].map { settings.options.contains($0) } ?? false
@@ -288,6 +287,10 @@ extension Parser {
                 "conditions of \(proxy.kind.rawValue) '\(proxy.name)' ask for parts of a request, and never "
                     + "match in 'mode tcp'", at: rule.condition?.range ?? rule.range)
         }
+    }
+
+    private func checkHTTPLog(_ proxy: ProxySection) {
+        let settings = proxy.settings
         if proxy.kind.hasFrontend, settings.logFormat == .http || settings.logFormat == .httpCLF {
             report(
                 .ignoredInMode,
@@ -319,6 +322,7 @@ extension Parser {
         guard tree.proxies[index].settings.mode == .tcp else { return }
         let format = tree.proxies[index].settings.logFormat
         if format == .http || format == .httpCLF { tree.proxies[index].settings.logFormat = .tcp }
+        if tree.proxies[index].switchesMode { return }
         tree.proxies[index].settings.forwardFor = nil
         tree.proxies[index].settings.originalTo = nil
         for option in OptionKeywords.httpFlags.values { tree.proxies[index].settings.options.subtract(option) }

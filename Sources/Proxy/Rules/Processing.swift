@@ -30,6 +30,9 @@ final class Processing {
     let restrictedNames: RestrictedNames?
     /// `option checkcache`.
     let checksCaching: Bool
+    /// The section is in `mode tcp`, and a rule may make HTTP of what comes: without it, what is said of requests and
+    /// responses does not count.
+    let switchesMode: Bool
     let inspectMilliseconds: Int?
     let responseInspectMilliseconds: Int?
     /// The section's name, which `auth` states as realm unless told otherwise.
@@ -45,7 +48,8 @@ final class Processing {
     let backendStations: UInt16
 
     init(_ section: ProxySection) {
-        let isHTTP = section.settings.mode == .http
+        switchesMode = section.switchesMode
+        let isHTTP = section.settings.mode == .http || switchesMode
         conditions = ConditionEvaluation(acls: section.acls)
         connectionRules = section.rules[.tcpRequestConnection]
         sessionRules = section.rules[.tcpRequestSession]
@@ -111,6 +115,12 @@ final class RuleState {
     var disablesRetries = false
     var hasHint = false
     var isMonitor = false
+    /// A rule of the frontend has said that what comes is HTTP.
+    var switchesMode = false
+    /// Rules have seen the beginning as bytes: where the request that it turned out to be goes on.
+    var resumes = Phase.none
+    /// The backend that was chosen then.
+    var chosenBackend: Backend?
     var serverMilliseconds: Int?
     var tunnelMilliseconds: Int?
     /// Whether the address that the client connected to was changed.
@@ -152,6 +162,9 @@ final class RuleState {
         disablesRetries = false
         hasHint = false
         isMonitor = false
+        switchesMode = false
+        resumes = .none
+        if chosenBackend != nil { chosenBackend = nil }
         serverMilliseconds = nil
         tunnelMilliseconds = nil
         changesDestination = false

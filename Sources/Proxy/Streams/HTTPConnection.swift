@@ -54,6 +54,16 @@ final class HTTPConnection: TransportConsumer {
         super.init()
     }
 
+    /// Takes over the transport of a stream; `takeOver` begins.
+    init(_ transport: Transport, context: WorkerContext, listener: Listener, client: LogAddress) {
+        self.context = context
+        worker = context.worker
+        self.listener = listener
+        self.transport = transport
+        self.client = client
+        super.init()
+    }
+
     /// The context's, stored: reading it through would count a reference each time.
     private let worker: Worker
 
@@ -75,6 +85,18 @@ final class HTTPConnection: TransportConsumer {
         let timeouts = frontend.settings.timeouts
         wait(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
         transport.receive(credit: context.bufferBytes)
+    }
+
+    /// Goes on with what began in `mode tcp`: the first request is what has come so far, perhaps nothing.
+    func takeOver(_ stream: TCPStream, _ bytes: consuming Chunk?) {
+        slot = Int32(truncatingIfNeeded: context.adopt(self))
+        acceptDateMicroseconds = stream.record.acceptDateMicroseconds
+        idleSince = stream.acceptTicks
+        variables = stream.sessionVariables
+        let exchange = beginExchange()
+        exchange.takeOver(stream, bytes)
+        guard stream.clientEnded else { return }
+        if self.exchange === exchange { exchange.transportReceivedEnd(transport) } else { end() }
     }
 
     private func wait(_ milliseconds: Int?) {

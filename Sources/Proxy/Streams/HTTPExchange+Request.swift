@@ -80,6 +80,7 @@ extension HTTPExchange {
         let frontend = self.frontend!
         guard let chosen = chooseBackend(frontend) else { return respond(503, .server, .connect) }
         enter(chosen)
+        if chosen.settings.mode == .tcp { return abort(.internalError, .request) }
         let options = frontend.settings.options.union(chosen.settings.options)
         aborts = options.contains(.abortOnClose)
         sendsAtOnce = options.contains(.httpNoDelay)
@@ -107,6 +108,7 @@ extension HTTPExchange {
 
     private func chooseBackend(_ frontend: Frontend) -> Backend? {
         if frontend.rules.isEmpty { return frontend.defaultBackend }
+        if let chosen = rules?.chosenBackend.take() { return chosen }
         let scope = context.scope
         scope.attach(self, request: request)
         defer { scope.detach() }

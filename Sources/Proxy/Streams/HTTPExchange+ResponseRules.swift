@@ -43,7 +43,7 @@ extension HTTPExchange {
         while ruleState.responseStation < 4 {
             let station = ruleState.responseStation
             let processing = station < 2 ? before : after === before ? nil : after
-            if let processing {
+            if let processing, !isRaw(processing) {
                 let rules = station & 1 == 0 ? processing.responseContentRules : processing.responseRules
                 let outcome = run(rules, processing, isResponse: true)
                 guard case .passed = outcome else { return outcome }
@@ -59,7 +59,7 @@ extension HTTPExchange {
     /// `http-after-response`, for responses of servers and for our own.
     func passesAfterRules(_ before: Processing?, _ after: Processing) -> Bool {
         for processing in [before, after === before ? nil : after] {
-            guard let processing, !processing.afterRules.isEmpty else { continue }
+            guard let processing, !processing.afterRules.isEmpty, !isRaw(processing) else { continue }
             ruleState.index = 0
             ruleState.isStrict = true
             guard case .passed = run(processing.afterRules, processing, isResponse: true) else { return false }

@@ -12,12 +12,33 @@ extension HTTPExchange {
 
     /// The head is whole, and the frontend has something to do with it.
     func beginRules() {
+        let resumed = ruleState.resumes
+        ruleState.resumes = .none
         if let store = captureStore() {
-            store.reset()
+            if resumed == .none { store.reset() }
             store.capture(request, isResponse: false)
         }
-        ruleState.phase = .frontendContent
+        ruleState.phase = resumed == .none ? .frontendContent : resumed
         advanceRules()
+    }
+
+    /// Goes on with what came in `mode tcp` until rules, or the choice of a backend, made HTTP of it.
+    func takeOver(_ stream: TCPStream, _ bytes: consuming Chunk?) {
+        rules = stream.rules
+        transactionVariables = stream.transactionVariables.take()
+        ruleState.index = 0
+        ruleState.wait = .none
+        ruleState.waitIsOver = false
+        if ruleState.changesDestination { keepDestination() }
+        record.level = stream.record.level
+        record.isSilent = stream.record.isSilent
+        guard let first = bytes else { return awaitHead() }
+        begin(with: first)
+    }
+
+    /// Whether the frontend takes what comes for bytes, and what it says of requests does not count for this one.
+    func isRaw(_ processing: Processing) -> Bool {
+        processing.switchesMode && processing === frontend.processing && !ruleState.switchesMode
     }
 
     /// The backend is chosen, and has something to do with the request.
@@ -65,6 +86,7 @@ extension HTTPExchange {
     }
 
     private func visit(_ station: RuleState.Phase, _ processing: Processing) -> RuleOutcome {
+        if station != .frontendContent && isRaw(processing) { return .passed }
         switch station {
         case .frontendContent, .backendContent:
             return run(processing.contentRules, processing, isResponse: false)
@@ -139,6 +161,9 @@ extension HTTPExchange {
         let message = isResponse ? response : request
         switch action {
         case .allow: return .ends
+        case .switchMode:
+            ruleState.switchesMode = true
+            return .ends
         case .deny(let reply): return deny(reply, scope, isResponse: isResponse)
         case .tarpit(let reply):
             holdBack(reply)

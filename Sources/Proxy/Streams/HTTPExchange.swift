@@ -194,12 +194,23 @@ final class HTTPExchange: ProxiedStream {
 
     /// The first bytes of the request.
     func begin(with chunk: consuming Chunk) {
+        beginCounting()
+        receivedHead(chunk)
+    }
+
+    private func beginCounting() {
         let frontend = self.frontend!
         let timeouts = frontend.settings.timeouts
         clientDeadline = deadline(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
         context.statistics.requests.add()
         frontend.counters.add(.requests, on: worker.index)
-        receivedHead(chunk)
+    }
+
+    /// Waits for the first bytes of a request that counts already.
+    func awaitHead() {
+        beginCounting()
+        client.transport.receive(credit: context.bufferBytes)
+        arm()
     }
 
     // MARK: The end

@@ -21,9 +21,11 @@ extension TCPStream {
             case .frontendContent:
                 guard let inspected = inspect(frontend.processing) else { return }
                 if !inspected { return arm() }
+                if ruleState.switchesMode { return upgrade() }
                 ruleState.phase = .backend
             case .backend:
                 guard let chosen = chooseBackend() else { return serverUnavailable(.noServer) }
+                if chosen.settings.mode == .http { return upgrade(for: chosen) }
                 enter(chosen)
                 let isSame = chosen.processing === frontend.processing
                 ruleState.phase = isSame || chosen.processing.contentRules.isEmpty ? .server : .backendContent
@@ -130,6 +132,9 @@ extension ProxiedStream {
                 if rules[ruleState.index].action.isFinal { ruleState.lastRule = rules[ruleState.index].range }
                 switch rules[ruleState.index].action {
                 case .allow: return .passed
+                case .switchMode:
+                    ruleState.switchesMode = true
+                    return .passed
                 case .reject: return .ended
                 case .silentDrop:
                     silenceClient()

@@ -68,9 +68,11 @@ final class TCPStream: ProxiedStream {
         record.backend = frontend.name
         clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
         if frontend.processing.touchesConnections && !passesConnectionRules() { return refuse() }
-        client.receive(credit: window)
+        // Rules look at a block at most.
+        client.receive(credit: frontend.processing.touchesRequests ? context.bufferBytes : window)
         if frontend.processing.touchesRequests { return beginRules() }
         guard let chosen = chooseBackend() else { return serverUnavailable(.noServer) }
+        if chosen.settings.mode == .http { return upgrade(for: chosen) }
         enter(chosen)
         if chosen.processing.touchesRequests || !chosen.processing.useServers.isEmpty {
             ruleState.phase = .backendContent
@@ -234,7 +236,8 @@ final class TCPStream: ProxiedStream {
             touch(client: true)
             guard serverPhase == .connected, let target = connection?.transport else {
                 if !early.absorb(chunk, upTo: Limits.copiedSendBytes) { early.append(chunk) }
-                client.receive(credit: max(0, window - early.byteCount))
+                let limit = rules?.wait == .contents ? context.bufferBytes : window
+                client.receive(credit: max(0, limit - early.byteCount))
                 return inspectMore()
             }
             target.send(chunk)
@@ -364,6 +367,27 @@ final class TCPStream: ProxiedStream {
     }
 
     // MARK: The end
+
+    /// What comes is HTTP from now on (manual, chapter 4): a connection in `mode http` goes on with what has come and
+    /// with what rules have said.
+    /// - Parameter chosen: The backend that makes it so; nil: `switch-mode` did.
+    func upgrade(for chosen: Backend? = nil) {
+        if isOver { return }
+        isOver = true
+        worker.cancel(self)
+        var bytes = early.popFirst()
+        while let more = early.popFirst() {
+            guard let first = bytes.take() else { break }
+            bytes = worker.pool.join(first, more)
+        }
+        early.removeAll()
+        early.releaseStorage()
+        ruleState.resumes = chosen == nil ? .frontendBody : .backend
+        ruleState.chosenBackend = chosen
+        let connection = HTTPConnection(client, context: context, listener: listener, client: record.client)
+        connection.takeOver(self, bytes)
+        context.bury(slot)
+    }
 
     func end(_ cause: TerminationCause, _ phase: TerminationPhase) {
         if isOver { return }

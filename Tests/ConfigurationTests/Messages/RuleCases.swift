@@ -118,6 +118,40 @@ extension MessageCase {
                 help: names start with proc., sess., txn., req. or res., as in txn.x
                 """),
         MessageCase(
+            "a change of mode that cannot be",
+            [.misplacedKeyword, .unknownValue, .missingArgument, .unsupported],
+            """
+            defaults
+                mode tcp
+                timeout connect 1s
+                timeout client 1s
+                timeout server 1s
+            backend pool
+                tcp-request content switch-mode http
+            frontend web
+                bind :80
+                default_backend pool
+                tcp-request content switch-mode tcp
+                tcp-request content switch-mode
+                tcp-request content switch-mode http proto h2
+            """,
+            says:
+                """
+                test.cfg:7:25: error: 'tcp-request content switch-mode' can only stand in proxies with a frontend
+                        tcp-request content switch-mode http
+                                            ^~~~~~~~~~~
+                help: put it into the frontend that leads to 'pool'
+                test.cfg:11:37: error: 'tcp-request content switch-mode' knows 'http', not 'tcp'
+                        tcp-request content switch-mode tcp
+                                                        ^~~
+                test.cfg:12:36: error: 'tcp-request content switch-mode' expects a mode
+                        tcp-request content switch-mode
+                                                       ^
+                test.cfg:13:48: error: protocol 'h2' is known to HAProxy but not supported by this version of Martlet
+                        tcp-request content switch-mode http proto h2
+                                                                   ^~
+                """),
+        MessageCase(
             "a rule that stands behind one of a later kind",
             [.ruleOrder],
             """
