@@ -21,6 +21,48 @@ import Testing
         #expect(sent(request(text)) == "GET /a?b HTTP/1.1\r\nhOST: a\r\nX-Y: z\r\n\r\n")
     }
 
+    @Test(arguments: [
+        ("HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n"), ("HTTP/1.1 404 \r\n", "HTTP/1.1 404 \r\n"),
+        ("HTTP/1.1 404\r\n", "HTTP/1.1 404 \r\n"), ("HTTP/1.0 200 OK\r\n", "HTTP/1.0 200 OK\r\n"),
+        ("HTTP/1.2 200 OK\r\n", "HTTP/1.1 200 OK\r\n"), ("HTTP/1.1 200 OK\n", "HTTP/1.1 200 OK\r\n"),
+        ("HTTP/1.1 200  a\tb \r\n", "HTTP/1.1 200  a\tb \r\n"),
+    ])
+    func aStatusLineIsSentAsItCameOrInOurForm(_ line: String, _ expected: String) {
+        for fields in ["", "A: b\r\n", "Connection: close\r\nA: b\r\n", "A: b\r\nConnection: close\r\n"] {
+            let parsed = response(line + fields + "\r\n")
+            parsed.head.removeHopByHopFields(keepUpgrade: false)
+            let left = fields.contains("A") ? "A: b\r\n" : ""
+            #expect(parsed.serialized(isRequest: false) == (expected + left + "\r\n").bytes, "\(line)\(fields)")
+            let option = "connection: keep-alive\r\n\r\n"
+            #expect(
+                parsed.serialized(isRequest: false, connection: .keepAlive) == (expected + left + option).bytes,
+                "\(line)\(fields)")
+            #expect(parsed.head.add("x", "y") == .done)
+            #expect(
+                parsed.serialized(isRequest: false) == (expected + left + "x: y\r\n\r\n").bytes, "\(line)\(fields)")
+            #expect(parsed.head.setStatus(HTTPStatus(503)) == .done)
+            let edited =
+                "\(line.prefix(8) == "HTTP/1.0" ? "HTTP/1.0" : "HTTP/1.1") 503 Service Unavailable\r\n" + left
+                + "x: y\r\n\r\n"
+            #expect(parsed.serialized(isRequest: false) == edited.bytes, "\(line)\(fields)")
+        }
+    }
+
+    @Test(arguments: [
+        ("GET /a HTTP/1.1\r\n", "GET /a HTTP/1.1\r\n"), ("GET /a HTTP/1.2\r\n", "GET /a HTTP/1.1\r\n"),
+        ("GET /a HTTP/1.1\n", "GET /a HTTP/1.1\r\n"), ("\r\nPUT /a HTTP/1.1\r\n", "PUT /a HTTP/1.1\r\n"),
+    ])
+    func aRequestLineIsSentAsItCameOrInOurForm(_ line: String, _ expected: String) {
+        let parsed = request(line + "Host: a\r\n\r\n")
+        #expect(sent(parsed) == expected + "Host: a\r\n\r\n")
+        #expect(parsed.head.deleteAll(.host) == 1)
+        #expect(sent(parsed) == expected + "\r\n")
+        #expect(parsed.head.add("x", "y") == .done)
+        #expect(sent(parsed) == expected + "x: y\r\n\r\n")
+        #expect(parsed.head.setTarget("/b".bytes.span) == .done)
+        #expect(sent(parsed) == expected.replacing("/a", with: "/b") + "x: y\r\n\r\n")
+    }
+
     @Test func emptyLinesBeforeTheHeadAreNotSent() {
         #expect(sent(request("\r\n\r\n" + requestText())) == requestText())
     }

@@ -122,6 +122,21 @@ import Testing
         }
     }
 
+    /// Control characters and others that differ from a letter, a digit or `-` in one bit are among them.
+    @Test(arguments: KnownHeader.allCases)
+    func noOtherByteStandsForOneOfAName(_ header: KnownHeader) {
+        let name = "\(header.name)".bytes
+        for index in name.indices {
+            let alike = [name[index], String(UnicodeScalar(name[index])).uppercased().bytes[0]]
+            let taken = (UInt8.min...UInt8.max).filter { byte in
+                var other = name
+                other[index] = byte
+                return known(other) == header
+            }
+            #expect(Set(taken) == Set(alike), "\(header), place \(index)")
+        }
+    }
+
     /// The bits of `present` are a 64-bit word.
     @Test func thereIsABitForEachKnownHeader() { #expect(KnownHeader.allCases.count <= 64) }
 }

@@ -15,6 +15,23 @@ import Testing
         #expect(head.firstText(of: .host) == "example.org")
     }
 
+    /// Every byte at every place of eight of a target, as of a value (`FieldTests`).
+    @Test func everyByteOfATargetIsJudgedAlikeAtEveryPlace() {
+        for byte in UInt8.min...UInt8.max where byte != 0x20 {
+            let isLegal = byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#")
+            for place in 1..<12 {
+                var target = "/0123456789ab".bytes
+                target[place] = byte
+                let parsed = ParsedHead("GET ".bytes + target + " HTTP/1.1\r\nHost: a\r\n\r\n".bytes)
+                guard case .failed(let error) = parsed.result else {
+                    #expect(isLegal, "byte \(byte)")
+                    continue
+                }
+                #expect(!isLegal && error.position == 4 + place, "byte \(byte)")
+            }
+        }
+    }
+
     @Test(arguments: HTTPMethod.allCases)
     func everyMethodIsRecognised(_ method: HTTPMethod) {
         let token = method == .other ? "M-SEARCH" : "\(method.name)"

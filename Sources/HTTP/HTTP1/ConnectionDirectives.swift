@@ -26,6 +26,7 @@ extension MessageHead {
     /// message that ends with its connection, or whose framing is doubtful, is the last one whatever this says.
     public var connectionDirectives: ConnectionDirectives {
         var directives: ConnectionDirectives = []
+        if !mayHave(.connection) { return version >= .http11 ? .persistent : [] }
         var index = firstIndex(of: .connection)
         while let current = index {
             collectOptions(value(current), into: &directives)

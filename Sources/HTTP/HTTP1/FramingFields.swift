@@ -15,9 +15,27 @@ extension MessageHead {
 
     private var isRequest: Bool { unsafe state.pointee.isRequest }
 
+    /// A number of up to 18 digits, of which none overflows; nil for any other bytes.
+    @inline(__always)
+    private func shortNumber(_ bytes: Span<UInt8>) -> UInt64? {
+        guard bytes.count > 0, bytes.count <= 18 else { return nil }
+        var number: UInt64 = 0
+        for index in 0..<bytes.count {
+            let digit = bytes[index] &- 0x30
+            guard digit < 10 else { return nil }
+            number = number &* 10 &+ UInt64(digit)
+        }
+        return number
+    }
+
     /// RFC 9110 section 8.6: digits, or a list of the same number; a second field must agree, and is dropped.
     private func noteContentLength(_ index: Int) -> HTTPParseError.Kind? {
         let bytes = value(index)
+        if unsafe !state.pointee.framing.contains(.contentLength), let number = shortNumber(bytes) {
+            unsafe state.pointee.framing.insert(.contentLength)
+            unsafe state.pointee.contentLength = number
+            return nil
+        }
         var place = 0
         var firstLength: Int?
         repeat {

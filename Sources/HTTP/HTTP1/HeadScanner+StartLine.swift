@@ -16,6 +16,14 @@ extension HeadScanner {
     }
 
     mutating func method() -> Step {
+        // Most requests, which are here from their first byte on.
+        if end - position >= 8, word(position) & 0xFFFF_FFFF == 0x2054_4547, mark == position {
+            unsafe state.pointee.method = slice(mark, mark + 3)
+            unsafe state.pointee.methodKind = .get
+            position += 4
+            setMark(position)
+            return .go(.target)
+        }
         while position < end && HTTPCharacters.isTokenByte(byte(position)) { position += 1 }
         guard position < end else { return .starved }
         guard byte(position) == 0x20, position > mark else { return .fail(.badMethod, position) }
@@ -29,6 +37,7 @@ extension HeadScanner {
     }
 
     mutating func target() -> Step {
+        position = skipTargetBytes(from: position)
         // A fragment is never sent (RFC 9112 section 3.2): `#` is refused with the characters that no target may hold.
         while position < end && HTTPCharacters.isTargetByte(byte(position)) && byte(position) != UInt8(ascii: "#") {
             position += 1
@@ -48,8 +57,48 @@ extension HeadScanner {
         }
     }
 
+    /// As far as eight bytes can be read at a time, the first place that may hold no byte of a target.
+    @inline(__always)
+    private func skipTargetBytes(from start: Int) -> Int {
+        var index = start
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while end - index >= 8 {
+            let word = word(index)
+            let delete = word ^ (ones &* 0x7F), fragment = word ^ (ones &* 0x23)
+            // A byte below 0x21 or above 0x7E, and `#`, set their top bit here; the lowest bit that is set is always a
+            // true one.
+            let hits =
+                ((word &- ones &* 0x21) | word | (delete &- ones) & ~delete | (fragment &- ones) & ~fragment)
+                & (ones &* 0x80)
+            if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        return index
+    }
+
+    /// `HTTP/1.1` or `HTTP/1.0` and what has to follow, where all of it is here; nil for any other.
+    @inline(__always)
+    private mutating func wholeVersion(_ next: HeadPhase) -> Step? {
+        guard end - position > 9, position == mark else { return nil }
+        let word = word(position)
+        // "HTTP/1.0", and the bit that makes it a 1.
+        guard word | 1 << 56 == 0x312E_312F_5054_5448 else { return nil }
+        let following = byte(position + 8)
+        if next == .statusCode {
+            guard following == 0x20 else { return nil }
+            position += 9
+            setMark(position)
+        } else {
+            guard following == 0x0D, byte(position + 9) == 0x0A else { return nil }
+            position += 10
+        }
+        unsafe state.pointee.version = HTTPVersion(major: 1, minor: UInt8(truncatingIfNeeded: word >> 56 & 1))
+        return .go(next == .statusCode ? .statusCode : .lineStart)
+    }
+
     /// `HTTP/d.d`, then what `next` expects: a space before the status code, the line's end in a request.
     mutating func version(_ next: HeadPhase) -> Step {
+        if let found = wholeVersion(next) { return found }
         let expected: StaticString = "HTTP/"
         while position < end {
             let offset = position - mark
@@ -93,6 +142,15 @@ extension HeadScanner {
     }
 
     mutating func statusCode() -> Step {
+        if end - position > 3, position == mark, byte(position + 3) == 0x20 {
+            let first = byte(position) &- 0x30, second = byte(position + 1) &- 0x30, third = byte(position + 2) &- 0x30
+            if first &- 1 < 9, second < 10, third < 10 {
+                unsafe state.pointee.status = UInt16(first) * 100 + UInt16(second) * 10 + UInt16(third)
+                position += 4
+                setMark(position)
+                return .go(.reason)
+            }
+        }
         while position < end {
             let offset = position - mark
             let found = byte(position)
@@ -115,6 +173,7 @@ extension HeadScanner {
     }
 
     mutating func reason() -> Step {
+        position = skipFieldBytes(from: position)
         while position < end && HTTPCharacters.isFieldByte(byte(position)) { position += 1 }
         guard position < end else { return .starved }
         unsafe state.pointee.reason = slice(mark, position)

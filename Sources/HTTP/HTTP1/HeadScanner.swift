@@ -125,6 +125,7 @@ struct HeadScanner {
     // MARK: Field lines (RFC 9112 section 5)
 
     private mutating func lineStart() -> Step {
+        if let found = wholeFields() { return found }
         guard position < end else { return .starved }
         switch byte(position) {
         case 0x0D:
@@ -139,26 +140,85 @@ struct HeadScanner {
             return .fail(.obsoleteFolding, position)
         default:
             unsafe state.pointee.nameOffset = UInt32(truncatingIfNeeded: position)
-            return wholeField() ?? .go(.name)
+            return .go(.name)
         }
     }
 
-    /// A field line that is here as a whole, and written as most are, in one go. nil for any other, of which nothing
-    /// has been taken: the steps judge it, and go on in it when more has come.
+    /// Field lines that are here as a whole, and written as most are, in one go; and the empty line behind them. nil
+    /// before any other line, of which nothing has been taken: the steps judge it, and go on in it when more has come.
     @inline(__always)
-    private mutating func wholeField() -> Step? {
-        let start = position
-        let colon = skipNameBytes(from: start)
-        guard end - colon > 2, byte(colon) == UInt8(ascii: ":"), colon > start, colon - start <= Int(UInt16.max)
-        else { return nil }
-        let valueStart = byte(colon + 1) == 0x20 ? colon + 2 : colon + 1
-        let valueEnd = skipFieldBytes(from: valueStart)
-        guard end - valueEnd > 1, byte(valueEnd) == 0x0D, byte(valueEnd + 1) == 0x0A, byte(valueStart) != 0x20
-        else { return nil }
-        unsafe state.pointee.nameLength = UInt16(truncatingIfNeeded: colon - start)
-        setMark(valueStart)
-        position = valueEnd + 2
-        return addField() ?? .go(.lineStart)
+    private mutating func wholeFields() -> Step? {
+        let capacity = unsafe min(limits.fieldCount, state.pointee.fieldCapacity)
+        var count = unsafe state.pointee.fieldCount
+        while end - position >= 2 {
+            let start = position
+            if pair(start) == HeadScanner.lineEnd {
+                position = start + 2
+                return .go(.complete)
+            }
+            // Bounded by the fields: each round takes one.
+            guard count < capacity else { return nil }
+            guard let colon = firstColon(from: start), colon > start, colon - start <= Int(UInt16.max),
+                end - colon > 3
+            else { return nil }
+            let known = knownHeader(start, colon)
+            if known == .other && skipNameBytes(from: start) != colon { return nil }
+            let valueStart = byte(colon + 1) == 0x20 ? colon + 2 : colon + 1
+            let valueEnd = skipFieldBytes(from: valueStart)
+            // White space around a value beyond one space before it is for the steps to take off.
+            guard end - valueEnd > 1, pair(valueEnd) == HeadScanner.lineEnd, byte(valueStart) != 0x20,
+                byte(valueEnd - 1) != 0x20 || valueEnd == valueStart
+            else { return nil }
+            position = valueEnd + 2
+            unsafe (head._withUnsafeGuaranteedRef { unsafe $0.fields } + count).initialize(
+                to: FieldEntry(
+                    nameOffset: UInt32(truncatingIfNeeded: start),
+                    nameLength: UInt16(truncatingIfNeeded: colon - start),
+                    valueOffset: UInt32(truncatingIfNeeded: valueStart),
+                    valueLength: UInt32(truncatingIfNeeded: valueEnd - valueStart), known: known, flags: []))
+            if let kind = enter(known, count) { return .fail(kind, valueStart) }
+            count += 1
+        }
+        return nil
+    }
+
+    /// CR and LF, as they are read at once.
+    private static var lineEnd: UInt16 { UInt16(littleEndian: 0x0A0D) }
+
+    /// Two bytes, which lie before the end.
+    @inline(__always)
+    private func pair(_ index: Int) -> UInt16 {
+        unsafe UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt16.self)
+    }
+
+    /// Eight bytes, which lie before the end, the first one lowest.
+    @inline(__always)
+    func word(_ index: Int) -> UInt64 {
+        unsafe UInt64(littleEndian: UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self))
+    }
+
+    /// The first colon at or after an index, as far as eight bytes can be read at a time.
+    @inline(__always)
+    private func firstColon(from start: Int) -> Int? {
+        var index = start
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        while end - index >= 8 {
+            let difference = word(index) ^ (ones &* 0x3A)
+            // The lowest bit that is set is always a true one.
+            let hits = (difference &- ones) & ~difference & (ones &* 0x80)
+            if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
+            index += 8
+        }
+        return nil
+    }
+
+    /// The field that a name denotes, of which eight bytes can be read at its start.
+    @inline(__always)
+    private func knownHeader(_ start: Int, _ colon: Int) -> KnownHeader {
+        let count = colon - start
+        if count < 8 { return .named(short: word(start) & (1 &<< UInt64(count &* 8) &- 1), count: count) }
+        let middle = count > 16 ? word(start + 8) : 0
+        return .named(first: word(start), middle: middle, last: word(colon - 8), count: count)
     }
 
     private mutating func name() -> Step {
@@ -204,9 +264,7 @@ struct HeadScanner {
         var index = start
         let ones: UInt64 = 0x0101_0101_0101_0101
         while end - index >= 8 {
-            // Eight bytes are readable at `index`.
-            let word = unsafe UInt64(
-                littleEndian: UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self))
+            let word = word(index)
             // Without their top bits nothing is carried from one byte into the next; a sum's top bit says that the byte
             // is at least what was taken from 0x80.
             let low = word & (ones &* 0x7F), lower = low | (ones &* 0x20)
@@ -252,13 +310,11 @@ struct HeadScanner {
 
     /// The first place at or after an index that is not SP, a visible character or obs-text, eight bytes at a time.
     @inline(__always)
-    private func skipFieldBytes(from start: Int) -> Int {
+    func skipFieldBytes(from start: Int) -> Int {
         var index = start
         let ones: UInt64 = 0x0101_0101_0101_0101
         while end - index >= 8 {
-            // Eight bytes are readable at `index`.
-            let word = unsafe UInt64(
-                littleEndian: UnsafeRawPointer(bytes + index).loadUnaligned(as: UInt64.self))
+            let word = word(index)
             let delete = word ^ (ones &* 0x7F)
             // A byte below 0x20, or equal to 0x7F, sets its top bit here; the lowest bit that is set is always a true
             // one.
@@ -293,16 +349,24 @@ struct HeadScanner {
             to: FieldEntry(
                 nameOffset: nameOffset, nameLength: nameLength, valueOffset: UInt32(truncatingIfNeeded: start),
                 valueLength: UInt32(truncatingIfNeeded: last - start), known: known, flags: []))
-        unsafe state.pointee.fieldCount = count + 1
-        unsafe state.pointee.present |= 1 << UInt64(known.rawValue)
-        switch known {
-        case .contentLength, .transferEncoding, .host:
-            if let kind = unsafe head._withUnsafeGuaranteedRef({ $0.noteFramingField(count) }) {
-                return .fail(kind, start)
-            }
-        default: break
-        }
+        if let kind = enter(known, count) { return .fail(kind, start) }
         return nil
+    }
+
+    /// Counts a field whose entry was just written, and looks at it where the framing depends on it.
+    @inline(__always)
+    private func enter(_ known: KnownHeader, _ index: Int) -> HTTPParseError.Kind? {
+        unsafe state.pointee.fieldCount = index + 1
+        let present = unsafe state.pointee.present
+        let bit: UInt64 = 1 &<< UInt64(known.rawValue)
+        unsafe state.pointee.present = present | bit
+        switch known {
+        case .contentLength, .transferEncoding: break
+        // The first Host says nothing of the framing.
+        case .host where present & bit != 0: break
+        default: return nil
+        }
+        return unsafe head._withUnsafeGuaranteedRef { $0.noteFramingField(index) }
     }
 }
 

@@ -9,8 +9,9 @@ public enum ConnectionOption: UInt8, Sendable {
 
 /// Writes heads, once, into the memory that they are sent from (RFC 9112 sections 3 to 5).
 ///
-/// Fields that no rule touched and that stood next to each other are copied in one piece. Fields in the arena follow in
-/// the order they were added. The head's own Connection field must have been deleted (`removeHopByHopFields`) if an
+/// Fields that no rule touched and that stood next to each other are copied in one piece, with the start line before
+/// them and the empty line behind them where those are to be sent as they came. Fields in the arena follow in the order
+/// they were added. The head's own Connection field must have been deleted (`removeHopByHopFields`) if an
 /// option is given.
 public enum HeadSerializer {
     /// Writes a request's head; returns its length, or nil if it does not fit.
@@ -21,8 +22,12 @@ public enum HeadSerializer {
     ) -> Int? {
         // SAFETY: the caller keeps the region valid during the call.
         var writer = unsafe HeadWriter(region)
-        append(requestLine: head, version: version, to: &writer)
-        append(fieldsOf: head, connection: connection, to: &writer)
+        let byteCount = head.methodSlice.count + head.targetSlice.count + 12
+        let isCopied = copiesStartLine(head, version, byteCount)
+        if !isCopied { append(requestLine: head, version: version, to: &writer) }
+        append(
+            linesOf: head, from: isCopied ? UInt32(truncatingIfNeeded: head.startOffset) : nil, connection: connection,
+            to: &writer)
         return writer.result
     }
 
@@ -34,8 +39,11 @@ public enum HeadSerializer {
     ) -> Int? {
         // SAFETY: the caller keeps the region valid during the call.
         var writer = unsafe HeadWriter(region)
-        append(statusLine: head, version: version, to: &writer)
-        append(fieldsOf: head, connection: connection, to: &writer)
+        let isCopied = copiesStartLine(head, version, head.reasonSlice.count + 15)
+        if !isCopied { append(statusLine: head, version: version, to: &writer) }
+        append(
+            linesOf: head, from: isCopied ? UInt32(truncatingIfNeeded: head.startOffset) : nil, connection: connection,
+            to: &writer)
         return writer.result
     }
 
@@ -60,24 +68,44 @@ public enum HeadSerializer {
     public static func append(
         fieldsOf head: MessageHead, connection: ConnectionOption, to writer: inout HeadWriter
     ) {
-        // SAFETY: the head's state is initialized for the life of the head.
+        append(linesOf: head, from: nil, connection: connection, to: &writer)
+    }
+
+    /// Writes the received bytes from a place on, if one is given, that no edit concerns, and what follows.
+    @inline(__always)
+    private static func append(
+        linesOf head: MessageHead, from place: UInt32?, connection: ConnectionOption, to writer: inout HeadWriter
+    ) {
+        // SAFETY: the head's state is initialized for the life of the head, and its entries below `fieldCount` are.
         let canCopyLines = unsafe !head.state.pointee.framing.contains(.unevenLines)
         let count = head.fieldCount
+        // Where the bytes begin that are to be copied in one piece; nil: nowhere yet.
+        var start = place
         var index = 0
         while index < count {
-            let field = head.entry(index)
+            let field = unsafe head.fields[index]
+            index += 1
             if canCopyLines && field.flags.isEmpty {
-                let first = index
-                repeat { index += 1 } while index < count && head.entry(index).flags.isEmpty
-                writer.append(head.span(lines(of: head, first, index)))
+                if start == nil { start = field.nameOffset }
                 continue
             }
-            index += 1
+            let isReceived = !field.flags.contains(.nameInArena)
+            if let first = start {
+                let end = isReceived ? field.nameOffset : UInt32(truncatingIfNeeded: head.headLength - 2)
+                writer.append(head.span(HeadSlice(offset: first, length: end &- first)))
+                start = nil
+            }
             if field.flags.contains(.deleted) { continue }
             writer.append(head.span(field.name))
             writer.append(": ")
             writer.append(head.span(field.value))
             writer.append("\r\n")
+        }
+        if let first = start {
+            // The empty line is as it came, too.
+            let end = UInt32(truncatingIfNeeded: connection == .implied ? head.headLength : head.headLength - 2)
+            writer.append(head.span(HeadSlice(offset: first, length: end &- first)))
+            if connection == .implied { return }
         }
         switch connection {
         case .implied: writer.append("\r\n")
@@ -87,13 +115,21 @@ public enum HeadSerializer {
         }
     }
 
-    /// The bytes of the received lines of fields `first` to before `end`: up to where the next received line begins.
-    private static func lines(of head: MessageHead, _ first: Int, _ end: Int) -> HeadSlice {
-        let start = head.entry(first).nameOffset
-        var stop = UInt32(truncatingIfNeeded: head.headLength - 2)
-        if end < head.fieldCount && !head.entry(end).flags.contains(.nameInArena) {
-            stop = head.entry(end).nameOffset
+    /// Whether the start line goes out as it came: no edit has touched it, it has the version that is asked for and as
+    /// many bytes as it would be written with, and the head's lines end as they should.
+    @inline(__always)
+    private static func copiesStartLine(_ head: MessageHead, _ version: HTTPVersion, _ byteCount: Int) -> Bool {
+        // SAFETY: as above.
+        if unsafe head.state.pointee.startLineEdited || head.state.pointee.framing.contains(.unevenLines) {
+            return false
         }
-        return HeadSlice(offset: start, length: stop &- start)
+        guard head.version == version, head.headLength > 2 else { return false }
+        let start = head.startOffset
+        var end = head.headLength - 2
+        if head.fieldCount > 0 {
+            let first = unsafe head.fields[0]
+            if !first.flags.contains(.nameInArena) { end = Int(first.nameOffset) }
+        }
+        return end - start == byteCount
     }
 }

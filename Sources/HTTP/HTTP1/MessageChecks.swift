@@ -6,8 +6,10 @@ extension MessageHead {
     func checkRequest() -> HTTPParseError? {
         if let kind = settleFraming(isRequest: true) { return fault(kind, .transferEncoding) }
         if method == .connect { dropFraming() }
-        if let kind = checkTargetForm() { return HTTPParseError(kind, at: Int(targetSlice.offset)) }
         let form = targetForm
+        if form != .origin, let kind = checkTarget(form) {
+            return HTTPParseError(kind, at: Int(targetSlice.offset))
+        }
         guard let index = firstIndex(of: .host) else {
             return version >= .http11 ? HTTPParseError(.missingHost, at: headLength) : nil
         }
@@ -74,9 +76,9 @@ extension MessageHead {
     }
 
     /// RFC 9112 section 3.2: which form of target goes with which method.
-    private func checkTargetForm() -> HTTPParseError.Kind? {
+    private func checkTarget(_ form: TargetForm) -> HTTPParseError.Kind? {
         let bytes = span(targetSlice)
-        switch targetForm {
+        switch form {
         case .origin: return nil
         case .asterisk: return method == .options ? nil : .badTarget
         case .authority:
@@ -162,8 +164,27 @@ struct Authority {
 
     /// Whether a Host field's value is `uri-host [":" port]`, or empty (RFC 9110 section 7.2).
     static func isValidHost(_ bytes: Span<UInt8>) -> Bool {
+        if isPlainHost(bytes) { return true }
         for index in 0..<bytes.count where !HTTPCharacters.isHostByte(bytes[index]) { return false }
         return hasValidShape(bytes, from: 0)
+    }
+
+    /// Whether these are letters, digits, `-` and `.` alone, as most are, and perhaps a port of up to four digits.
+    @inline(__always)
+    private static func isPlainHost(_ bytes: Span<UInt8>) -> Bool {
+        let count = bytes.count
+        var index = 0
+        // Below 64: - . 0-9; from 64: A-Z a-z
+        while index < count,
+            HTTPCharacters.isIn(bytes[index], low: 0x03FF_6000_0000_0000, high: 0x07FF_FFFE_07FF_FFFE)
+        {
+            index += 1
+        }
+        if index == count { return true }
+        guard index > 0, bytes[index] == UInt8(ascii: ":"), count - index <= 5 else { return false }
+        index += 1
+        while index < count, bytes[index] &- 0x30 < 10 { index += 1 }
+        return index == count
     }
 
     /// As `isValidHost`, with user information allowed in front.

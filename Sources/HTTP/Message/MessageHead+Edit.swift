@@ -20,8 +20,14 @@ extension MessageHead {
     }
 
     /// Deletes all fields of a kind; returns how many there were.
+    @inlinable
+    @inline(__always)
     @discardableResult
-    public func deleteAll(_ header: KnownHeader) -> Int {
+    public func deleteAll(_ header: KnownHeader) -> Int { mayHave(header) ? deleteEach(header) : 0 }
+
+    @usableFromInline
+    @inline(never)
+    func deleteEach(_ header: KnownHeader) -> Int {
         var deleted = 0
         var start = 0
         while let index = firstIndex(of: header, from: start) {

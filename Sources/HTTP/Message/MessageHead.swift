@@ -110,11 +110,27 @@ public final class MessageHead {
 
     /// The first live field of this kind at or after an index, or nil.
     @inlinable
+    @inline(__always)
     public func firstIndex(of header: KnownHeader, from start: Int = 0) -> Int? {
-        guard unsafe state.pointee.present & (1 << UInt64(header.rawValue)) != 0 else { return nil }
+        mayHave(header) ? search(header, from: start) : nil
+    }
+
+    /// False when no live field of this kind exists; true when one did.
+    @inlinable
+    @inline(__always)
+    func mayHave(_ header: KnownHeader) -> Bool {
+        unsafe state.pointee.present & (1 &<< UInt64(header.rawValue)) != 0
+    }
+
+    @usableFromInline
+    @inline(never)
+    func search(_ header: KnownHeader, from start: Int) -> Int? {
+        let count = fieldCount
         var index = start
-        while index < fieldCount {
-            let field = entry(index)
+        precondition(index >= 0)
+        while index < count {
+            // SAFETY: entries below `fieldCount` are initialized.
+            let field = unsafe fields[index]
             if field.known == header && !field.flags.contains(.deleted) { return index }
             index += 1
         }
