@@ -213,7 +213,8 @@ struct RuntimeBuilder {
             servers: servers,
             counters: BackendCounters(workerCount: threadCount),
             errors: ErrorResponses(section.settings.errorResponses),
-            fullconn: max(1, maximumConnections / 10), source: makeSource(section.settings.source),
+            fullconn: section.settings.fullconn ?? max(1, maximumConnections / 10),
+            source: makeSource(section.settings.source),
             unlisted: makeUnlisted(section))
     }
 

@@ -68,7 +68,9 @@ struct HTTPOptionTests {
         #expect(!result.hasErrors)
         let global = result.tree.global
         #expect(global.graceMilliseconds == 2_000 && global.closeSpreadMilliseconds == .max)
-        #expect(global.fdHardLimit == 500 && global.strictLimits && global.sessionsPerSecond == 7)
+        #expect(
+            global.fdHardLimit == 500 && global.strictLimits && GlobalSettings().strictLimits
+                && global.sessionsPerSecond == 7)
         #expect(global.noReusePort && global.caseAdjustments == [Array("X-Foo".utf8)])
         #expect(result.tree.proxies[0].captures.cookieLengthBytes == 20)
     }

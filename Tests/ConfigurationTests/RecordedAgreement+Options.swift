@@ -2,6 +2,32 @@
 extension RecordedAgreement {
     /// Lines in an HTTP `listen`.
     static let optionLines = #"""
+        + option contstats
+        + no option contstats
+        - option contstats x
+        + option socket-stats
+        + no option socket-stats
+        + option disable-h2-upgrade
+        - option disable-h2-upgrade x
+        + option persist
+        + no option persist
+        + fullconn 10
+        - fullconn
+        + force-persist if TRUE
+        + force-persist unless FALSE
+        - force-persist
+        - force-persist TRUE
+        + bind 127.0.0.1:18081 severity-output none
+        - bind 127.0.0.1:18081 severity-output
+        - bind 127.0.0.1:18081 severity-output loud
+        + server s 127.0.0.1:80 no-check no-agent-check no-check-ssl no-ssl
+        + server s 127.0.0.1:80 no-send-proxy no-send-proxy-v2 no-check-send-proxy
+        + server s 127.0.0.1:80 no-send-proxy-v2-ssl no-send-proxy-v2-ssl-cn
+        + tcp-request content switch-mode http
+        + tcp-request content switch-mode http proto h1 if HTTP
+        - tcp-request content switch-mode
+        - tcp-request content switch-mode tcp
+        - tcp-request session switch-mode http
         + option checkcache
         + no option checkcache
         - option checkcache x
@@ -89,6 +115,12 @@ extension RecordedAgreement {
         - h1-case-adjust-file /nonexistent
         + fd-hard-limit 1000
         - fd-hard-limit
+        + thread-groups 1
+        - thread-groups
+        - thread-groups x
+        + tune.http.logurilen 100
+        - tune.http.logurilen
+        + stats socket /tmp/s level admin severity-output string
         + strict-limits
         + no strict-limits
         + maxconnrate 5

@@ -69,6 +69,12 @@ public enum BindParameters {
             settings.hasProtocol = true
         },
         Parameter(
+            "severity-output", "{ none | number | string }", values: 1, section: "5.1",
+            "How a stats socket states the severity of its messages"
+        ) { settings, call throws(SyntaxFailure) in
+            settings.severityOutput = try call.choice(0, of: SeverityOutput.self)
+        },
+        Parameter(
             "shards", "{ <number> | by-thread }", values: 1, section: "5.1",
             "Sockets on the same address, each for a share of the threads"
         ) { settings, call throws(SyntaxFailure) in

@@ -44,6 +44,12 @@ enum ConnectionKeywords {
             parser.draft.settings.dispatch = try call.address(0, rules: .dispatch)
         },
         Keyword(
+            "fullconn", .serverSide, "<conns>", count: 1...1,
+            "Streams at which servers with 'minconn' reach their 'maxconn'"
+        ) { parser, call throws(SyntaxFailure) in
+            parser.draft.settings.fullconn = try call.integer(0, in: 1...(1 << 30))
+        },
+        Keyword(
             "http-reuse", .serverSide, "{ never | safe | aggressive | always }", count: 1...1,
             "When requests share connections to servers"
         ) { parser, call throws(SyntaxFailure) in

@@ -30,6 +30,7 @@ enum FixedKeywords {
         always("no-memory-trimming", "3.2", "Nothing: memory is never trimmed"),
         always("noevports", "3.2", "Nothing: there are no event ports here"),
         never("numa-cpu-mapping", "3.1", "Nothing: threads are not bound to processors"),
+        only("thread-groups", "1", "<number>", "Nothing: all threads are one group"),
         only("profiling.tasks", "off", "{ auto | on | off }", "Nothing: tasks are not timed"),
         never("set-dumpable", "3.1", "Nothing: core dumps are as the system has them"),
         only("tune.fd.edge-triggered", "on", "{ on | off }", "Nothing: connections are always edge-triggered"),

@@ -17,6 +17,11 @@ enum OptionKeywords {
         }
     }
 
+    /// An option of clients that changes nothing here.
+    private static func nothing(_ name: String, _ documentation: String) -> Keyword {
+        Keyword("option \(name)", .clientSide, negatable: true, documentation) { _, _ throws(SyntaxFailure) in }
+    }
+
     /// One of the three connection modes. To negate one that is not in force changes nothing.
     private static func mode(_ name: String, _ mode: HTTPConnectionMode, _ documentation: String) -> Keyword {
         Keyword("option \(name)", .everyProxy, negatable: true, http: true, documentation) {
@@ -47,6 +52,9 @@ enum OptionKeywords {
         flag(
             "accept-invalid-http-response", .serverSide, .acceptInvalidResponse, http: true,
             "Lets pass responses whose names of fields have characters that they should not have"),
+        flag(
+            "contstats", .clientSide, .continuousStatistics,
+            "Counts the bytes of streams every five seconds, not only when they end"),
         flag("allbackups", .serverSide, .allBackups, "Uses all backup servers at once"),
         flag("checkcache", .serverSide, .checkCache, http: true, "Blocks responses whose cookies caches would keep"),
         flag("clitcpka", .clientSide, .clientKeepAlives, "TCP keep-alives to clients"),
@@ -95,6 +103,7 @@ enum OptionKeywords {
             parser.draft.settings.logFormat = call.count == 0 ? .http : .httpCLF
             parser.draft.settings.logFormatRange = call.statement.range
         },
+        nothing("disable-h2-upgrade", "Nothing: HTTP/2 is not there to change to"),
         flag(
             "idle-close-on-response", .clientSide, .idleCloseOnResponse, http: true,
             "A stop leaves idle connections to clients until their next request is served"),
@@ -110,6 +119,8 @@ enum OptionKeywords {
                 call, ForwardFor(header: "X-Original-To"), among: ["except", "header"])
         },
         flag(
+            "persist", .serverSide, .persist, "Lets 'use-server' send to servers that are down"),
+        flag(
             "prefer-last-server", .serverSide, .preferLastServer, http: true,
             "Sends the requests of a client to one server while a connection to it is there"),
         Keyword(
@@ -123,6 +134,7 @@ enum OptionKeywords {
                 parser.draft.settings.redispatchInterval = interval == 0 ? nil : interval
             }
         },
+        nothing("socket-stats", "Nothing: there are no statistics of sockets to see"),
         flag("splice-auto", .everyProxy, .spliceAuto, "Splices bodies in both directions, where many bytes follow"),
         flag("splice-request", .everyProxy, .spliceRequest, "Splices bodies from clients to servers"),
         flag("splice-response", .everyProxy, .spliceResponse, "Splices bodies from servers to clients"),

@@ -41,6 +41,13 @@ enum RuleSetKeywords {
                         range: call.range(0)))
             },
             Keyword(
+                "force-persist", [.listen, .backend], "{if | unless} <condition>", count: 2...Keyword.many,
+                "When 'use-server' sends to servers that are down, and nothing is redispatched"
+            ) { parser, call throws(SyntaxFailure) in
+                parser.draft.forcePersists.append(
+                    try parser.condition(call.statement, from: call.first, at: .serverSelection))
+            },
+            Keyword(
                 "monitor fail", [.frontend, .listen], "{if | unless} <condition>", count: 2...Keyword.many,
                 http: true, "When the monitor's URI says 503"
             ) { parser, call throws(SyntaxFailure) in

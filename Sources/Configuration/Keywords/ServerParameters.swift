@@ -19,6 +19,11 @@ public enum ServerParameters {
 
     private static let counts = 0...(1 << 30)
 
+    /// What Martlet does anyway.
+    private static func never(_ name: String, _ documentation: String) -> Parameter<ServerSettings> {
+        flag(name, "Nothing: \(documentation)") { _ in }
+    }
+
     public static let table: [Parameter<ServerSettings>] = [
         flag("backup", "Used only when no other server is available") { $0.isBackup = true },
         flag("disabled", "Starts in maintenance") { $0.isDisabled = true },
@@ -36,7 +41,16 @@ public enum ServerParameters {
         number("maxconn", counts, "Connections to this server; more wait in the queue") { $0.maxconn = $1 },
         number("maxqueue", counts, "Streams that may wait for this very server; 0: no limit") { $0.maxqueue = $1 },
         number("minconn", counts, "Limit of connections under low load") { $0.minconn = $1 },
+        never("no-agent-check", "there are no agents"),
         flag("no-backup", "Takes back an inherited 'backup'") { $0.isBackup = false },
+        never("no-check", "there are no health checks"),
+        never("no-check-send-proxy", "there are no health checks"),
+        never("no-check-ssl", "there are no health checks"),
+        never("no-send-proxy", "the PROXY protocol is not sent"),
+        never("no-send-proxy-v2", "the PROXY protocol is not sent"),
+        never("no-send-proxy-v2-ssl", "the PROXY protocol is not sent"),
+        never("no-send-proxy-v2-ssl-cn", "the PROXY protocol is not sent"),
+        never("no-ssl", "there is no TLS"),
         flag("no-tfo", "Takes back an inherited 'tfo'") { $0.tcpFastOpen = false },
         number("pool-low-conn", -1...(1 << 30), "Idle connections below which threads leave each other's alone") {
             $0.poolLowConn = $1

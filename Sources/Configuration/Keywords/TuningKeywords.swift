@@ -53,6 +53,9 @@ enum TuningKeywords {
         number("tune.http.cookielen", 1...1_024, "Bytes of a cookie that 'capture cookie' keeps at most") {
             $0.tuneHTTPCookielenBytes = $1
         },
+        number("tune.http.logurilen", 0...Int(Int32.max), "Bytes of a request line that logs keep, and one") {
+            $0.tuneHTTPLogurilenBytes = $1 == 0 ? nil : $1
+        },
         number("tune.http.maxhdr", 1...32_767, "Fields of a message") { $0.tuneHTTPMaxhdr = $1 },
         Keyword(
             "tune.idle-pool.shared", .global, "{ on | off }", count: 1...1, section: "3.2",

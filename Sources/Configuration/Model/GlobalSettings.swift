@@ -46,7 +46,7 @@ public struct GlobalSettings: Sendable {
     /// The most descriptors that are asked for without `ulimit-n` and `maxconn`; nil: as many as the system allows.
     public var fdHardLimit: Int?
     /// Limits that the system refuses are errors.
-    public var strictLimits = false
+    public var strictLimits = true
     /// New sessions a second at most, of the whole process; 0: no limit.
     public var sessionsPerSecond = 0
     public var noReusePort = false

@@ -32,9 +32,13 @@ public struct BindSettings: Sendable, Hashable {
     var hasProtocol = false
     /// `stats socket` only.
     public var level = AccessLevel.operator
+    public var severityOutput = SeverityOutput.none
 
     public init() {}
 }
+
+/// How the runtime API states the severity of what it tells (`severity-output`).
+public enum SeverityOutput: String, Sendable, CaseIterable { case none, number, string }
 
 /// One `bind` line.
 public struct BindLine: Sendable, Hashable {
@@ -165,6 +169,8 @@ public struct ProxySection: Sendable {
     /// `redirect` lines; evaluated after `http-request` ones.
     public var redirects: [RuleLine] = []
     public var captures = Captures()
+    /// `force-persist`: any of them.
+    public var forcePersists: [Condition] = []
     /// `monitor fail`: any of them.
     public var monitorFails: [Condition] = []
     /// The kinds of rules that were read so far.

@@ -71,6 +71,8 @@ public struct ProxyOptions: OptionSet, Sendable, Hashable {
     public static let caseAdjustServer = ProxyOptions(rawValue: 1 << 28)
     public static let acceptInvalidRequest = ProxyOptions(rawValue: 1 << 29)
     public static let acceptInvalidResponse = ProxyOptions(rawValue: 1 << 30)
+    public static let persist = ProxyOptions(rawValue: 1 << 31)
+    public static let continuousStatistics = ProxyOptions(rawValue: 1 << 32)
 }
 
 /// TCP keep-alive tuning of one side; nil: the system's value. Counts and seconds.
@@ -174,6 +176,8 @@ public struct ProxySettings: Sendable {
 
     /// nil: the process's own limit applies.
     public var maxconn: Int?
+    /// Streams at which servers with `minconn` reach their `maxconn`; nil: a tenth of the process's connections.
+    public var fullconn: Int?
     /// Queue of connections in the kernel; nil: maxconn.
     public var backlog: Int?
 

@@ -92,21 +92,28 @@ final class Backend {
     }
 
     /// Takes a place on a certain server. `.full`: the stream may wait for it; `.none`: it is down.
-    func assign(preferred server: Server) -> Assignment {
-        guard server.isUp.load(ordering: .relaxed) else { return .none }
+    /// - Parameter evenDown: Whether it is used then, too.
+    func assign(preferred server: Server, evenDown: Bool) -> Assignment {
+        guard evenDown || server.isUp.load(ordering: .relaxed) else { return .none }
         // Those who wait for it go first.
         if server.queue.count > 0 { return .full }
         return again(server)
     }
 
-    /// `use-server`: the server that the first rule that holds names (manual, section 4.2).
-    func server(for scope: StreamScope, _ texts: RuleTexts) -> Server? {
+    /// `use-server`: the server that the first rule that holds names, those of servers that are down left out (manual,
+    /// section 4.2).
+    func server(for scope: StreamScope, _ texts: RuleTexts, _ state: RuleState) -> Server? {
+        state.forcesServer = processing.forcePersists.contains { processing.conditions.holds($0, scope) }
+        let isEvenDown = state.forcesServer || settings.options.contains(.persist)
         for rule in processing.useServers where processing.conditions.holds(rule.condition, scope) {
+            let named: Server?
             if let format = rule.format {
                 let name = texts.format(format, scope).span
-                return servers.first { $0.name.equals(name) }
+                named = servers.first { $0.name.equals(name) }
+            } else {
+                named = servers.first { $0.name.equals(rule.name.utf8.span) }
             }
-            return servers.first { $0.name.equals(rule.name.utf8.span) }
+            if let named, isEvenDown || named.isUp.load(ordering: .relaxed) { return named }
         }
         return nil
     }

@@ -54,6 +54,12 @@ public struct LogRecord: ~Copyable {
     public var bytesRead: UInt64 = 0
     /// %U: bytes from the client.
     public var bytesUploaded: UInt64 = 0
+    /// What statistics have counted of both so far (`option contstats`).
+    var countedUploaded: UInt64 = 0
+    var countedRead: UInt64 = 0
+    /// What they have to count yet.
+    var uncountedUploaded: UInt64 { bytesUploaded &- countedUploaded }
+    var uncountedRead: UInt64 { bytesRead &- countedRead }
     public var cause = TerminationCause.none
     public var phase = TerminationPhase.none
     /// The third and fourth characters of the state in HTTP mode: persistence cookies of the client and the server.
@@ -111,6 +117,8 @@ public struct LogRecord: ~Copyable {
         status = -1
         bytesRead = 0
         bytesUploaded = 0
+        countedRead = 0
+        countedUploaded = 0
         cause = .none
         phase = .none
         requestCookieState = UInt8(ascii: "-")

@@ -22,6 +22,7 @@ final class Processing {
     let monitorURI: [UInt8]?
     let monitorFails: [Condition]
     let useServers: [UseServerRule]
+    let forcePersists: [Condition]
     let uniqueIDFormat: LogFormat?
     let uniqueIDHeader: [UInt8]?
     /// `option http-buffer-request`.
@@ -63,6 +64,7 @@ final class Processing {
         monitorURI = isHTTP && section.kind.hasFrontend ? section.settings.monitorURI : nil
         monitorFails = section.monitorFails
         useServers = section.useServers
+        forcePersists = section.forcePersists
         uniqueIDFormat = section.kind.hasFrontend ? section.settings.uniqueIDFormat : nil
         uniqueIDHeader = section.kind.hasFrontend ? section.settings.uniqueIDHeader : nil
         buffersRequests = isHTTP && section.settings.options.contains(.httpBufferRequest)
@@ -134,6 +136,8 @@ final class RuleState {
     var destination = SocketAddress()
     /// The server that `use-server` names.
     var preferredServer: Server?
+    /// `force-persist`: it is used even if it is down, and no other one in its place.
+    var forcesServer = false
     /// Who waits for a server is served by these: lower values first.
     var priorityClass: Int32 = 0
     var priorityOffset: Int32 = 0
@@ -176,6 +180,7 @@ final class RuleState {
         lastRule = .none
         uniqueID.removeAll(keepingCapacity: true)
         if preferredServer != nil { preferredServer = nil }
+        forcesServer = false
         captures?.reset()
         serverSource = LogAddress()
         serverAddress = LogAddress()

@@ -7,10 +7,21 @@ public final class CommandState {
     public internal(set) var level: AccessLevel
     /// With a prompt, and open for further lines.
     public internal(set) var isInteractive = false
+    /// What stands in front of messages.
+    public internal(set) var severityOutput = SeverityOutput.none
     /// The session ends when what has been answered is sent.
     public internal(set) var isQuitting = false
 
     public init(level: AccessLevel) { self.level = level }
+
+    /// What `severity-output` puts in front of a message (RFC 5424, section 6.2.1).
+    func mark(isError: Bool) -> String {
+        switch severityOutput {
+        case .none: ""
+        case .number: isError ? "[3]: " : "[6]: "
+        case .string: isError ? "[err]: " : "[info]: "
+        }
+    }
 }
 
 /// One command as it was given.
@@ -32,6 +43,10 @@ public struct CommandInvocation {
 public enum CommandReply {
     /// The answer, with an end of line behind each line; may be empty.
     case text(String)
+    /// A message rather than what was asked for; with an end of line.
+    case message(String)
+    /// The command is wrong, or names what is not there; with an end of line.
+    case failure(String)
     /// The level of the session does not allow it.
     case denied
     /// The answer comes in pieces.

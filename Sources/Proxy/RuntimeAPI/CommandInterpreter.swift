@@ -37,9 +37,13 @@ final class CommandInterpreter {
     /// The most that lines behind `<<` may hold together.
     static let payloadLimitBytes = 1 << 20
 
-    init(level: AccessLevel, table: CommandTable = .standard, context: RuntimeContext, worker: Worker? = nil) {
+    init(
+        level: AccessLevel, severity: SeverityOutput = .none, table: CommandTable = .standard,
+        context: RuntimeContext, worker: Worker? = nil
+    ) {
         self.worker = worker
         state = CommandState(level: level)
+        state.severityOutput = severity
         self.table = table
         self.context = context
     }
@@ -132,7 +136,9 @@ final class CommandInterpreter {
         if pending.isEmpty { payload = nil }
         switch table.run(words, state: state, context: context, worker: worker, payload: lines) {
         case .text(let text): output.append(text)
-        case .denied: output.line("Permission denied")
+        case .message(let text): output.append(state.mark(isError: false) + text)
+        case .failure(let text): output.append(state.mark(isError: true) + text)
+        case .denied: output.line(state.mark(isError: true) + "Permission denied")
         case .dump(let dump):
             self.dump = dump
             return

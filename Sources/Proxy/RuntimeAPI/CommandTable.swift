@@ -26,7 +26,7 @@ public struct CommandTable: Sendable {
     func run(
         _ words: [String], state: CommandState, context: RuntimeContext, worker: Worker?, payload: [[UInt8]]? = nil
     ) -> CommandReply {
-        guard let command = find(words) else { return .text(unknown(words, level: state.level)) }
+        guard let command = find(words) else { return .message(unknown(words, level: state.level)) }
         guard state.level.rank >= command.level.rank else { return .denied }
         return command.handler(
             CommandInvocation(

@@ -18,7 +18,7 @@ enum InformationCommands {
             }
             return .text(text)
         },
-        Command("show version", "show version of the current process") { .text($0.context.product.version + "\n") },
+        Command("show version", "show version of the current process") { .message($0.context.product.version + "\n") },
     ]
 
     private static func json(_ fields: [InformationField], isFloat: Bool) -> String {

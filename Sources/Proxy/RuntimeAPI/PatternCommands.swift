@@ -85,7 +85,7 @@ enum PatternCommands {
     }
 
     private static func unknown(_ kind: Kind) -> CommandReply {
-        .text("Unknown \(kind.title) identifier. Please use #<id> or <file>.\n")
+        .failure("Unknown \(kind.title) identifier. Please use #<id> or <file>.\n")
     }
 
     /// The entry that `#0x...` names.
@@ -104,23 +104,23 @@ enum PatternCommands {
             ? "'add acl' expects two parameters: ACL identifier and pattern.\n"
             : "'add map' expects three parameters (map identifier, key and value) or one parameter (map identifier)"
                 + " and a payload\n"
-        if call.hasVersion, call.version == nil { return .text("Version number out of range.\n") }
+        if call.hasVersion, call.version == nil { return .failure("Version number out of range.\n") }
         guard let word = call.words.first, call.words.count >= 2 || invocation.payload != nil else {
-            return .text(usage)
+            return .failure(usage)
         }
         guard let set = find(word, kind, invocation) else { return unknown(kind) }
         if kind == .acl, set.hasValues {
-            return .text(
+            return .failure(
                 "This ACL is shared with a map containing samples. You must use the command 'add map' to add values.\n")
         }
         do throws(PatternFailure) {
             if let payload = invocation.payload {
-                guard call.words.count == 1 else { return .text(usage) }
+                guard call.words.count == 1 else { return .failure(usage) }
                 for line in payload {
                     let words = line.split(maxSplits: 1) { $0 == 0x20 || $0 == 0x09 }
                     guard let key = words.first else { continue }
                     guard kind == .acl || words.count == 2 else {
-                        return .text("Missing value for key '\(String(decoding: key, as: UTF8.self))'.\n")
+                        return .failure("Missing value for key '\(String(decoding: key, as: UTF8.self))'.\n")
                     }
                     try set.add(
                         kind == .acl ? line : Array(key), value: kind == .acl ? nil : Array(words[1]),
@@ -128,11 +128,11 @@ enum PatternCommands {
                 }
                 return .text("")
             }
-            guard kind == .acl || call.words.count >= 3 else { return .text(usage) }
+            guard kind == .acl || call.words.count >= 3 else { return .failure(usage) }
             try set.add(
                 Array(call.words[1].utf8), value: kind == .acl ? nil : Array(call.words[2].utf8), version: call.version)
         } catch {
-            return .text(error.message + "\n")
+            return .failure(error.message + "\n")
         }
         return .text("")
     }
@@ -140,43 +140,44 @@ enum PatternCommands {
     private static func change(_ invocation: CommandInvocation) -> CommandReply {
         let words = invocation.arguments
         guard words.count >= 3 else {
-            return .text("'set map' expects three parameters: map identifier, key and value.\n")
+            return .failure("'set map' expects three parameters: map identifier, key and value.\n")
         }
         guard let set = find(words[0], .map, invocation) else { return unknown(.map) }
         do throws(PatternFailure) {
             if let reference = reference(words[1]) {
                 let isThere = try set.set(reference: reference, value: Array(words[2].utf8))
-                return .text(isThere ? "" : "key or pattern not found.\n")
+                return isThere ? .text("") : .failure("key or pattern not found.\n")
             }
-            return .text(try set.set(Array(words[1].utf8), value: Array(words[2].utf8)) ? "" : "entry not found.\n")
+            let isThere = try set.set(Array(words[1].utf8), value: Array(words[2].utf8))
+            return isThere ? .text("") : .failure("entry not found.\n")
         } catch {
-            return .text(error.message + "\n")
+            return .failure(error.message + "\n")
         }
     }
 
     private static func delete(_ invocation: CommandInvocation, _ kind: Kind) -> CommandReply {
         let words = invocation.arguments
         guard words.count >= 2 else {
-            return .text("This command expects two parameters: \(kind.title) identifier and key.\n")
+            return .failure("This command expects two parameters: \(kind.title) identifier and key.\n")
         }
         guard let set = find(words[0], kind, invocation) else { return unknown(kind) }
         let isDeleted =
             reference(words[1]).map { set.remove(reference: $0) } ?? set.remove(Array(words[1].utf8))
-        return .text(isDeleted ? "" : "Key not found.\n")
+        return isDeleted ? .text("") : .failure("Key not found.\n")
     }
 
     private static func clear(_ invocation: CommandInvocation, _ kind: Kind) -> CommandReply {
         let call = Call(invocation)
-        guard let word = call.words.first else { return .text("Missing \(kind.title) identifier.\n") }
+        guard let word = call.words.first else { return .failure("Missing \(kind.title) identifier.\n") }
         guard let set = find(word, kind, invocation) else { return unknown(kind) }
-        if call.hasVersion, call.version == nil { return .text("Version number out of range.\n") }
+        if call.hasVersion, call.version == nil { return .failure("Version number out of range.\n") }
         set.clear(call.version)
         return .text("")
     }
 
     private static func get(_ invocation: CommandInvocation, _ kind: Kind) -> CommandReply {
         let words = invocation.arguments
-        guard words.count >= 2 else { return .text("Missing \(kind.title) identifier and/or key.\n") }
+        guard words.count >= 2 else { return .failure("Missing \(kind.title) identifier and/or key.\n") }
         guard let set = find(words[0], kind, invocation) else { return unknown(kind) }
         return .text(set.lookup(Array(words[1].utf8), asMap: kind == .map).map { $0 + "\n" }.joined())
     }
@@ -185,14 +186,14 @@ enum PatternCommands {
         guard let word = invocation.arguments.first, let set = find(word, kind, invocation) else {
             return unknown(kind)
         }
-        return .text("New version created: \(set.prepare())\n")
+        return .message("New version created: \(set.prepare())\n")
     }
 
     private static func commit(_ invocation: CommandInvocation, _ kind: Kind) -> CommandReply {
         let call = Call(invocation)
-        guard call.hasVersion else { return .text("Missing version number.\n") }
+        guard call.hasVersion else { return .failure("Missing version number.\n") }
         guard let word = call.words.first, let set = find(word, kind, invocation) else { return unknown(kind) }
-        guard let version = call.version, set.commit(version) else { return .text("Version number out of range.\n") }
+        guard let version = call.version, set.commit(version) else { return .failure("Version number out of range.\n") }
         return .text("")
     }
 

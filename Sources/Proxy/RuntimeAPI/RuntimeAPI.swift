@@ -52,8 +52,9 @@ public final class RuntimeAPI: LoopTask {
                     for opened in try opening.open(address, socket.bind) {
                         listeners.append(
                             StatsListener(
-                                address: opened.address, level: socket.bind.level, fd: opened.fd,
-                                ownsPath: !opened.isInherited, owner: self))
+                                address: opened.address, level: socket.bind.level,
+                                severity: socket.bind.severityOutput, fd: opened.fd, ownsPath: !opened.isInherited,
+                                owner: self))
                         names.append(RuntimeContext.Socket(address: opened.name, level: socket.bind.level))
                     }
                 }
@@ -105,12 +106,13 @@ public final class RuntimeAPI: LoopTask {
 
     var hasRoom: Bool { sessions.count < maximumSessions }
 
-    func start(_ fd: Int32, level: AccessLevel, on worker: Worker) {
+    func start(_ fd: Int32, level: AccessLevel, severity: SeverityOutput, on worker: Worker) {
         guard let context else {
             _ = worker.kernel.close(fd)
             return
         }
-        let interpreter = CommandInterpreter(level: level, table: table, context: context, worker: worker)
+        let interpreter = CommandInterpreter(
+            level: level, severity: severity, table: table, context: context, worker: worker)
         let session = CommandSession(
             interpreter: interpreter, timeoutMilliseconds: timeoutMilliseconds, owner: self, worker: worker)
         sessions.append(session)

@@ -6,14 +6,24 @@ enum SessionCommands {
         Command("operator", "lower the level of the current CLI session to operator") { lower(to: .operator, $0) },
         Command("user", "lower the level of the current CLI session to user") { lower(to: .user, $0) },
         Command("show cli level", "display the level of the current CLI session") {
-            .text($0.state.level.rawValue + "\n")
+            .message($0.state.level.rawValue + "\n")
         },
         Command("show cli sockets", "dump list of cli sockets") { invocation in
             let lines = invocation.context.sockets.map { "\($0.address) \($0.level.rawValue) all\n" }
             return .text("# socket lvl processes\n" + lines.joined())
         },
+        Command(
+            "set severity-output [none|number|string]", "set presence of severity level in feedback information",
+            name: "set severity-output"
+        ) { invocation in
+            guard let chosen = invocation.arguments.first.flatMap(SeverityOutput.init(rawValue:)) else {
+                return .failure("one of 'none', 'number', 'string' is a required argument\n")
+            }
+            invocation.state.severityOutput = chosen
+            return .text("")
+        },
         Command("help [<command>]", "list matching or all commands", name: "help") {
-            .text($0.table.help($0.arguments, level: $0.state.level))
+            .message($0.table.help($0.arguments, level: $0.state.level))
         },
         Command("prompt", "toggle interactive mode with prompt") {
             $0.state.isInteractive.toggle()

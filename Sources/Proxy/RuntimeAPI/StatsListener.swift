@@ -9,6 +9,7 @@ import Glibc
 final class StatsListener: FDHandler {
     let address: SocketAddress
     let level: AccessLevel
+    let severity: SeverityOutput
     private let fd: Int32
     private unowned let owner: RuntimeAPI
     /// Whether the path of a unix socket is ours to remove: not that of an inherited one.
@@ -19,7 +20,11 @@ final class StatsListener: FDHandler {
     /// Connections accepted in one turn.
     private static let acceptsPerTurn = 4
 
-    init(address: SocketAddress, level: AccessLevel, fd: Int32, ownsPath: Bool, owner: RuntimeAPI) {
+    init(
+        address: SocketAddress, level: AccessLevel, severity: SeverityOutput, fd: Int32, ownsPath: Bool,
+        owner: RuntimeAPI
+    ) {
+        self.severity = severity
         self.ownsPath = ownsPath
         self.address = address
         self.level = level
@@ -61,7 +66,7 @@ final class StatsListener: FDHandler {
             let accepted = worker.kernel.accept(fd, &peer)
             worker.countAccept(found: accepted >= 0)
             if accepted >= 0 {
-                owner.start(accepted, level: level, on: worker)
+                owner.start(accepted, level: level, severity: severity, on: worker)
                 continue
             }
             switch -accepted {

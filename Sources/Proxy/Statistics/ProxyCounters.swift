@@ -100,7 +100,7 @@ public final class ProxyCounters: @unchecked Sendable {
 
     /// Counts a request that has ended: its bytes and the class of its status.
     public func count(_ record: borrowing LogRecord, on worker: Int) {
-        count(bytesIn: record.bytesUploaded, bytesOut: record.bytesRead, on: worker)
+        count(bytesIn: record.uncountedUploaded, bytesOut: record.uncountedRead, on: worker)
         add(ProxyCounters.field(ofStatus: record.status), on: worker)
     }
 

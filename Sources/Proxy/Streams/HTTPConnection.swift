@@ -198,6 +198,9 @@ final class HTTPConnection: TransportConsumer {
     private static let lingerBytes = 1 << 20
     private static let lingerMilliseconds = 1000
 
+    /// Counts what has passed of the request that is being served.
+    func countSoFar() { exchange?.countSoFar() }
+
     /// Closes at once if no request is being served; for stopping.
     func closeIfIdle() {
         if frontend.settings.options.contains(.idleCloseOnResponse) { return }

@@ -349,6 +349,6 @@ extension HTTPExchange {
         let scope = context.scope
         scope.attach(self, request: requestForRules)
         defer { scope.detach() }
-        return backend.server(for: scope, context.texts)
+        return backend.server(for: scope, context.texts, ruleState)
     }
 }

@@ -279,8 +279,8 @@ final class HTTPExchange: ProxiedStream {
     private func report() {
         record.activeMilliseconds = elapsed(since: requestStart)
         record.totalMilliseconds = record.idleMilliseconds &+ record.activeMilliseconds
-        context.statistics.bytesIn.add(record.bytesUploaded)
-        context.statistics.bytesOut.add(record.bytesRead)
+        context.statistics.bytesIn.add(record.uncountedUploaded)
+        context.statistics.bytesOut.add(record.uncountedRead)
         frontend.counters.count(record, on: worker.index)
         leaveBackend()
         if !isLogged { context.log(self) }

@@ -169,7 +169,8 @@ class ProxiedStream: QueuedStream {
     final func requestServer(avoiding avoided: Server? = nil) {
         guard let backend else { return serverUnavailable(.noServer) }
         if let preferred = rules?.preferredServer.take() {
-            switch backend.assign(preferred: preferred) {
+            let isEvenDown = rules?.forcesServer == true || backend.settings.options.contains(.persist)
+            switch backend.assign(preferred: preferred, evenDown: isEvenDown) {
             case .server(let server): return place(on: server)
             case .full:
                 let limit = preferred.settings.maxqueue
@@ -345,7 +346,9 @@ class ProxiedStream: QueuedStream {
 
     /// Whether the next attempt goes to another server (manual, section 4.2, `option redispatch`).
     private final func isRedispatchDue(_ backend: Backend) -> Bool {
-        guard let interval = backend.settings.redispatchInterval, interval != 0 else { return false }
+        guard let interval = backend.settings.redispatchInterval, interval != 0, rules?.forcesServer != true else {
+            return false
+        }
         if interval > 0 { return Int(record.retries) % interval == 0 }
         return retriesLeft == -interval - 1
     }
@@ -381,6 +384,20 @@ class ProxiedStream: QueuedStream {
         record.frontendConnections = Int32(clamping: frontend.current)
         record.backendConnections = Int32(clamping: backend?.current ?? 0)
         record.serverConnections = Int32(clamping: server?.current ?? 0)
+    }
+
+    /// Counts what has passed since this was done last (`option contstats`).
+    final func countSoFar() {
+        guard frontend.settings.options.contains(.continuousStatistics), let backend else { return }
+        let up = record.uncountedUploaded, down = record.uncountedRead
+        if up | down == 0 { return }
+        context.statistics.bytesIn.add(up)
+        context.statistics.bytesOut.add(down)
+        for counters in [frontend.counters, backend.counters, lastServer?.counters] {
+            counters?.count(bytesIn: up, bytesOut: down, on: worker.index)
+        }
+        record.countedUploaded = record.bytesUploaded
+        record.countedRead = record.bytesRead
     }
 
     /// Leaves queue, server and backend, and counts the stream there. As the manual's section 8.2 has it, the counts of

@@ -95,7 +95,7 @@ extension TCPStream {
         let scope = context.scope
         scope.attach(self)
         defer { scope.detach() }
-        return backend.server(for: scope, context.texts)
+        return backend.server(for: scope, context.texts, ruleState)
     }
 
     // MARK: The response

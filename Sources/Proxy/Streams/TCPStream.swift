@@ -399,7 +399,7 @@ final class TCPStream: ProxiedStream {
         worker.cancel(self)
         early.removeAll()
         rules?.late.removeAll()
-        let up = record.bytesUploaded, down = record.bytesRead
+        let up = record.uncountedUploaded, down = record.uncountedRead
         context.statistics.bytesIn.add(up)
         context.statistics.bytesOut.add(down)
         frontend.counters.count(bytesIn: up, bytesOut: down, on: worker.index)

@@ -36,6 +36,8 @@ final class WorkerContext: LoopTask {
     private var runtime: ProxyRuntime { unsafe runtimeReference }
     private unowned(unsafe) let runtimeReference: ProxyRuntime
 
+    /// Counts for streams that last (`option contstats`); nil when no frontend wants it.
+    private var counting: ContinuousCount?
     private var streams: [TransportConsumer?] = []
     private var freeSlots: [Int] = []
     private var buried: [TransportConsumer] = []
@@ -70,6 +72,8 @@ final class WorkerContext: LoopTask {
         scope = StreamScope(worker: worker, runtime: runtime, valueLimit: tuning.bufferBytes)
         texts = RuleTexts(valueLimit: tuning.bufferBytes)
         super.init()
+        let counts = runtime.tree.proxies.contains { $0.settings.options.contains(.continuousStatistics) }
+        if counts { counting = ContinuousCount(self) }
     }
 
     /// Streams alive now.
@@ -77,6 +81,7 @@ final class WorkerContext: LoopTask {
 
     /// Keeps a stream alive until it is buried. Returns its slot.
     func adopt(_ stream: TransportConsumer) -> Int {
+        counting?.begin(on: worker)
         if let slot = freeSlots.popLast() {
             streams[slot] = stream
             return slot
@@ -167,5 +172,37 @@ final class WorkerContext: LoopTask {
 
     override func run(on worker: Worker, _ reason: WakeReason) {
         buried.removeAll(keepingCapacity: true)
+    }
+}
+
+/// `option contstats`: every few seconds, as long as there are streams, what has passed of them is counted.
+private final class ContinuousCount: LoopTask {
+    // SAFETY: the context holds it, and the timer of a worker does not outlive its context.
+    private unowned(unsafe) let context: WorkerContext
+    private var isRunning = false
+
+    private static let periodMilliseconds = 5_000
+
+    init(_ context: WorkerContext) {
+        unsafe self.context = context
+        super.init()
+    }
+
+    func begin(on worker: Worker) {
+        if isRunning { return }
+        isRunning = true
+        worker.schedule(self, at: worker.now.adding(milliseconds: ContinuousCount.periodMilliseconds))
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) {
+        isRunning = false
+        // SAFETY: as above.
+        let context = unsafe self.context
+        if context.count == 0 { return }
+        context.forEach { stream in
+            if let connection = stream as? HTTPConnection { connection.countSoFar() }
+            if let stream = stream as? ProxiedStream { stream.countSoFar() }
+        }
+        begin(on: worker)
     }
 }
