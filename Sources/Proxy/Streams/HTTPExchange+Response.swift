@@ -101,8 +101,7 @@ extension HTTPExchange {
         if context.endsConnection { keepsClient = false }
         if !ownDirectives.contains(.persistent) || response.isFramingDoubtful { keepsServer = false }
         switch framing {
-        case .tunnel: return startTunnel(headLength, ownDirectives)
-        case .untilClose:
+        case .tunnel, .untilClose:
             keepsClient = false
             keepsServer = false
         case .chunked where request.version < .http11:
@@ -112,7 +111,7 @@ extension HTTPExchange {
             response.deleteAll(.trailer)
         case .none, .length, .chunked: break
         }
-        if isUpgrade { isUpgrade = false }
+        if isUpgrade && framing != .tunnel { isUpgrade = false }
         if touchesResponse {
             switch beginResponseRules(ownDirectives) {
             case .passed: break
@@ -126,6 +125,7 @@ extension HTTPExchange {
     /// Nothing is in the way of the response any more.
     func forwardResponseHead(_ ownDirectives: ConnectionDirectives) {
         noteChallenge()
+        if responseBody.framing == .tunnel { return startTunnel(response.headLength, ownDirectives) }
         state = .responseBody
         sendResponseHead(response.headLength, ownDirectives, clientOption)
     }
@@ -338,10 +338,7 @@ extension HTTPExchange {
 
     /// 101, or a CONNECT that was accepted: the head goes out, then bytes flow both ways (RFC 9110 section 7.8, 9.3.6).
     private func startTunnel(_ headLength: Int, _ ownDirectives: ConnectionDirectives) {
-        keepsClient = false
-        keepsServer = false
         requestBody.start(.tunnel, decoder: requestBody.decoder)
-        responseBody.start(.tunnel, decoder: responseBody.decoder)
         state = .tunnel
         let early = surplus.take()
         let isConnect = request.method == .connect

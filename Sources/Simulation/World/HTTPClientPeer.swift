@@ -161,7 +161,10 @@ final class HTTPClientPeer {
                 world.violation("exchange \(exchange.id): the client got '\(head.startLine)'")
                 return .partial(.end)
             }
-            guard let id = head.exchangeID else { return readOwn(head, status, exchange, wire) }
+            guard let id = head.exchangeID else {
+                guard let answer = readOwn(head, status, exchange, wire) else { continue }
+                return answer
+            }
             if id != exchange.id {
                 world.violation("exchange \(exchange.id): the client got the response of exchange \(id)")
                 return .partial(.end)
@@ -176,8 +179,12 @@ final class HTTPClientPeer {
         }
     }
 
-    /// A response of the proxy: its body has the announced length.
-    private func readOwn(_ head: WireHead, _ status: Int, _ exchange: Exchange, _ wire: Wire) -> Answer {
+    /// A response of the proxy: its body has the announced length. Nil for one that is not the last.
+    private func readOwn(_ head: WireHead, _ status: Int, _ exchange: Exchange, _ wire: Wire) -> Answer? {
+        if status == 100 && exchange.expectsContinue && world.plan.rules.waitsForBody {
+            exchange.interimsSeen += 1
+            return nil
+        }
         if status == 100 {
             world.violation("exchange \(exchange.id): a 100 that no server sent")
             return .partial(.end)
@@ -211,6 +218,10 @@ final class HTTPClientPeer {
                 $0.name.lowercased() == $1.name.lowercased() && $0.value == $1.value
             }
         if !isSame { world.violation("exchange \(exchange.id): fields of the response differ: \(own)") }
+        let added = WorldPlan.added(head)
+        if added != world.plan.addedToResponse(exchange) {
+            world.violation("exchange \(exchange.id): rules have added \(added) to the response")
+        }
         if exchange.isUpgrade || status == 204 { return }
         switch exchange.responseBody.framing {
         case .length:

@@ -45,6 +45,10 @@ final class HTTPServerPeer {
             own.count == sent.count
             && zip(own, sent).allSatisfy { $0.name.lowercased() == $1.name.lowercased() && $0.value == $1.value }
         if !isSame { world.violation("exchange \(exchange.id): fields of the request differ: \(own)") }
+        let added = WorldPlan.added(head)
+        if added != world.plan.addedToRequest(exchange) {
+            world.violation("exchange \(exchange.id): rules have added \(added) to the request")
+        }
         let forwarded = head.values("x-forwarded-for").count
         if forwarded != (world.plan.forwardsFor ? 1 : 0) {
             world.violation("exchange \(exchange.id): \(forwarded) X-Forwarded-For")

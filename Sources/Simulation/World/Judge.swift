@@ -58,6 +58,7 @@ extension ProxyWorld {
             return false
         case 408:
             if case .stall = exchange.clientFlaw { return true }
+            if plan.rules.waitsForBody && exchange.requestBody.framing != .none { return true }
             return troubles.contains(.delays)
         case 502:
             return serverSpoils(exchange) || !troubles.isDisjoint(with: [.breaks, .idleCloses])

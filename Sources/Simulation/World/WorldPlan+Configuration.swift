@@ -13,6 +13,7 @@ extension WorldPlan {
         if faults == .breaking { troubles.formUnion([.breaks, .delays]) }
         planServers(&dice)
         var text = globalSection(&dice)
+        planRules()
         text += defaultsSection(&dice)
         text += frontendSections(&dice)
         text += backendSection(&dice)
@@ -95,7 +96,7 @@ extension WorldPlan {
             text += " option \(option)\n"
         }
         if isHTTP { text += httpDefaults(&dice) }
-        return text
+        return text + rules.defaults
     }
 
     private mutating func httpDefaults(_ dice: inout Dice) -> String {
@@ -135,6 +136,7 @@ extension WorldPlan {
             if threads > 1 && dice.chance(1, of: 4) { text += " thread \(dice.between(1, threads))" }
             text += "\n backlog 1024\n"
             if dice.chance(1, of: 4) { text += " maxconn \(dice.pick([1, 5, 30]))\n" }
+            text += rules.frontend
             text += " default_backend b\n"
             for port in first..<(first + count) {
                 entrances.append(SocketAddress(ipv4: 0x7F00_0001, port: UInt16(port)))
@@ -144,7 +146,7 @@ extension WorldPlan {
     }
 
     private mutating func backendSection(_ dice: inout Dice) -> String {
-        var text = "backend b\n balance roundrobin\n"
+        var text = "backend b\n balance roundrobin\n" + rules.backend
         for (number, server) in servers.enumerated() {
             text += " server s\(number) \(server.address.host):80"
             if dice.chance(1, of: 3) { text += " maxconn \(dice.pick([1, 2, 5]))" }

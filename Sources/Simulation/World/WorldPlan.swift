@@ -75,6 +75,7 @@ struct WorldPlan {
     var troubles: Troubles = []
     var faults = FaultLevel.none
     var forwardsFor = false
+    var rules = RulePlan()
     var abortsOnClose = false
     /// Whether a request that may have been served may be sent again (`retry-on`).
     var retriesAnything = false
