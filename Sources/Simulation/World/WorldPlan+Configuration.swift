@@ -44,7 +44,8 @@ extension WorldPlan {
     }
 
     private mutating func globalSection(_ dice: inout Dice) -> String {
-        var text = "global\n nbthread \(threads)\n"
+        // A process that has too few descriptors is to start all the same.
+        var text = "global\n nbthread \(threads)\n no strict-limits\n"
         text += " maxconn \(dice.pick(weighted: [(5, 400), (2, 40), (1, 5)]))\n"
         text += " tune.bufsize \(bufferBytes)\n tune.maxrewrite \(bufferBytes / 4)\n"
         text += " tune.maxaccept \(dice.pick([1, 4, 4, 64]))\n"

@@ -68,7 +68,8 @@ extension WorldPlan {
 
     private func logFormat(_ dice: inout Dice) -> String {
         let request = isHTTP ? " %hr %hs %ST %{+Q}r %[var(txn.target)]" : ""
-        return " log-format \"\(dice.pick(["%ci:%cp", "%[src]:%[src_port]"])) %ft %b/%s %Tw/%Tc/%Tt %B %ts\(request)\"\n"
+        let client = dice.pick(["%ci:%cp", "%[src]:%[src_port]"])
+        return " log-format \"\(client) %ft %b/%s %Tw/%Tc/%Tt %B %ts\(request)\"\n"
     }
 
     /// The fields that a rule has added to a message, by the names that the rule gives them, in order.
