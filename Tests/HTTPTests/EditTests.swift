@@ -63,6 +63,64 @@ import Testing
         #expect(sent(parsed) == expected.replacing("/a", with: "/b") + "x: y\r\n\r\n")
     }
 
+    @Test func thePathFollowsTheTargetAndTheMethod() {
+        let head = request("GET /a/b?c HTTP/1.1\r\nHost: a\r\n\r\n").head
+        #expect(head.text(head.pathSlice) == "/a/b")
+        #expect(head.text(head.pathSlice) == "/a/b")
+        #expect(head.setTarget("/other#x".bytes.span) == .done)
+        #expect(head.text(head.pathSlice) == "/other")
+        #expect(head.setMethod("CONNECT".bytes.span) == .done)
+        #expect(head.text(head.pathSlice) == "")
+        #expect(head.setMethod("PUT".bytes.span) == .done)
+        #expect(head.text(head.pathSlice) == "/other")
+        head.reset()
+        #expect(head.text(head.pathSlice) == "")
+    }
+
+    @Test func aFieldThatIsSetReplacesThoseOfItsNameAndNoOthers() {
+        let names = ["x-number-201", "X-NUMBER-201", "x-number-202", "x-number-20", "y-number-201"]
+        let fields = names.map { "\($0): 1" }
+        let parsed = request("GET / HTTP/1.1\r\nHost: a\r\n" + fields.map { $0 + "\r\n" }.joined() + "\r\n")
+        #expect(parsed.head.set(name: "x-Number-201".bytes.span, value: "2".bytes.span) == .done)
+        #expect(
+            sent(parsed) == "GET / HTTP/1.1\r\nHost: a\r\n" + fields[2...].map { $0 + "\r\n" }.joined()
+                + "x-Number-201: 2\r\n\r\n")
+    }
+
+    @Test func runsOfBytesAreComparedWithoutRegardToTheCaseOfLettersAlone() {
+        let text = "aZ@[`{-09_\u{e9}\u{c9}aZ@[`{-09_".bytes
+        for count in 0...text.count {
+            let part = Array(text.prefix(count))
+            let upper = part.map { (0x61...0x7A).contains($0) ? $0 - 0x20 : $0 }
+            #expect(equal(part, upper) && equal(upper, part), "\(count)")
+            for place in 0..<count {
+                var other = upper
+                other[place] ^= 0x20
+                let isLetter = (0x41...0x5A).contains(upper[place])
+                #expect(equal(part, other) == isLetter, "\(count) \(place)")
+            }
+        }
+    }
+
+    private func equal(_ left: [UInt8], _ right: [UInt8]) -> Bool { left.span.equalsIgnoringCase(right.span) }
+
+    @Test func whatAFieldMayHoldIsTheSameAtEachPlace() {
+        for byte in UInt8.min ... .max {
+            let isAllowed = byte == 0x09 || byte >= 0x20 && byte != 0x7F
+            for count in [1, 7, 8, 9, 17] {
+                for place in [0, count / 2, count - 1] {
+                    var text = [UInt8](repeating: 0x80, count: count)
+                    text[place] = byte
+                    let isTaken = HTTPCharacters.isFieldValue(text.span)
+                    #expect(isTaken == isAllowed, "\(byte) at \(place) of \(count)")
+                }
+            }
+        }
+        let none: [UInt8] = []
+        let isTaken = HTTPCharacters.isFieldValue(none.span)
+        #expect(isTaken)
+    }
+
     @Test func emptyLinesBeforeTheHeadAreNotSent() {
         #expect(sent(request("\r\n\r\n" + requestText())) == requestText())
     }

@@ -45,8 +45,23 @@ public enum HTTPCharacters {
 
     /// Whether these bytes can stand as a field's value.
     public static func isFieldValue(_ bytes: Span<UInt8>) -> Bool {
-        for index in 0..<bytes.count where !isFieldByte(bytes[index]) { return false }
-        return true
+        // SAFETY: each load lies within the bytes.
+        unsafe bytes.withUnsafeBytes { bytes in
+            var index = 0
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            while bytes.count - index >= 8 {
+                let word = unsafe bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                let delete = word ^ (ones &* 0x7F)
+                // Zero only when no byte is below 0x20, or equal to 0x7F; HTAB is looked for one by one.
+                if ((word &- ones &* 0x20) & ~word | (delete &- ones) & ~delete) & (ones &* 0x80) != 0 { break }
+                index += 8
+            }
+            while index < bytes.count {
+                if unsafe !isFieldByte(bytes[index]) { return false }
+                index += 1
+            }
+            return true
+        }
     }
 
     /// Whether these bytes can stand as a request target.

@@ -47,6 +47,7 @@ extension HeadScanner {
         switch byte(position) {
         case 0x20 where position > mark:
             unsafe state.pointee.target = slice(mark, position)
+            unsafe state.pointee.pathIsKnown = false
             position += 1
             setMark(position)
             return .go(.requestVersion)

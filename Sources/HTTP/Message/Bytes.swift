@@ -66,8 +66,29 @@ extension Span where Element == UInt8 {
     @inlinable
     public func equalsIgnoringCase(_ other: Span<UInt8>) -> Bool {
         guard count == other.count else { return false }
-        for index in 0..<count where lowercased(self[index]) != lowercased(other[index]) { return false }
-        return true
+        let count = count
+        // SAFETY: both runs have `count` bytes, and each load lies within them.
+        return unsafe withUnsafeBytes { left in
+            unsafe other.withUnsafeBytes { right in
+                var index = 0
+                if count >= 8 {
+                    // The last eight bytes first, which overlap those before: that is where names tend to differ.
+                    index = count - 8
+                    while true {
+                        let mine = unsafe left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                        let theirs = unsafe right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+                        if mine != theirs && lowercased(mine) != lowercased(theirs) { return false }
+                        if index == 0 { return true }
+                        index = max(index - 8, 0)
+                    }
+                }
+                while index < count {
+                    if unsafe lowercased(left[index]) != lowercased(right[index]) { return false }
+                    index += 1
+                }
+                return true
+            }
+        }
     }
 
     /// Whether two runs of bytes are equal.
@@ -88,6 +109,17 @@ extension Span where Element == UInt8 {
 
     /// The bytes as text, for logs and tests; bytes that are not UTF-8 are replaced.
     public var text: String { String(decoding: array, as: UTF8.self) }
+}
+
+/// Eight bytes at a time: ASCII letters in lower case, other bytes as they are.
+@inlinable
+@inline(__always)
+public func lowercased(_ word: UInt64) -> UInt64 {
+    let ones: UInt64 = 0x0101_0101_0101_0101
+    let low = word & (0x7F &* ones)
+    let atLeastA = low &+ ones &* (0x80 - 0x41)
+    let aboveZ = low &+ ones &* (0x80 - 0x5B)
+    return word | (atLeastA & ~aboveZ & ~word & (0x80 &* ones)) >> 2
 }
 
 /// An ASCII letter in lower case; any other byte as it is.

@@ -106,6 +106,9 @@ struct HeadState {
     @usableFromInline var method = HeadSlice.empty
     @usableFromInline var target = HeadSlice.empty
     @usableFromInline var reason = HeadSlice.empty
+    /// The path of the target, once it was asked for: rules ask again and again.
+    @usableFromInline var path = HeadSlice.empty
+    @usableFromInline var pathIsKnown = false
     @usableFromInline var methodKind = HTTPMethod.other
     @usableFromInline var version = HTTPVersion(major: 1, minor: 1)
     @usableFromInline var status: UInt16 = 0

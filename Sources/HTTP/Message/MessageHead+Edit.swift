@@ -55,6 +55,10 @@ extension MessageHead {
 
     /// Adds a field after all others; name and value are copied.
     public func add(name: Span<UInt8>, value: Span<UInt8>) -> HeadEditResult {
+        add(name: name, KnownHeader(name: name), value: value)
+    }
+
+    private func add(name: Span<UInt8>, _ known: KnownHeader, value: Span<UInt8>) -> HeadEditResult {
         guard HTTPCharacters.isToken(name), name.count <= Int(UInt16.max), HTTPCharacters.isFieldValue(value) else {
             return .invalid
         }
@@ -64,7 +68,6 @@ extension MessageHead {
         guard let place = reserve(name.count + value.count) else { return .noSpace }
         write(name, at: place)
         write(value, at: place + name.count)
-        let known = KnownHeader(name: name)
         let count = unsafe state.pointee.fieldCount
         unsafe (fields + count).initialize(
             to: FieldEntry(
@@ -88,9 +91,17 @@ extension MessageHead {
     /// Makes this the only field of its name: the others are deleted.
     public func set(name: Span<UInt8>, value: Span<UInt8>) -> HeadEditResult {
         let before = fieldCount
-        let result = add(name: name, value: value)
+        let known = KnownHeader(name: name)
+        let result = add(name: name, known, value: value)
         guard result == .done else { return result }
-        for index in 0..<before where isLive(index) && self.name(index).equalsIgnoringCase(name) { delete(index) }
+        for index in 0..<before {
+            let field = entry(index)
+            // What is cheap to compare first: most fields differ in it.
+            guard field.known == known, Int(field.nameLength) == name.count, !field.flags.contains(.deleted),
+                known != .other || span(field.name).equalsIgnoringCase(name)
+            else { continue }
+            delete(index)
+        }
         return .done
     }
 
@@ -131,6 +142,7 @@ extension MessageHead {
         // SAFETY: `state` is initialized for the life of self.
         unsafe state.pointee.method = slice
         unsafe state.pointee.methodKind = HTTPMethod(token: token)
+        unsafe state.pointee.pathIsKnown = false
         unsafe state.pointee.startLineEdited = true
         return .done
     }
@@ -141,6 +153,7 @@ extension MessageHead {
         guard let slice = store(target) else { return .noSpace }
         // SAFETY: `state` is initialized for the life of self.
         unsafe state.pointee.target = slice
+        unsafe state.pointee.pathIsKnown = false
         unsafe state.pointee.startLineEdited = true
         return .done
     }

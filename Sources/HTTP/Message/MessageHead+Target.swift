@@ -22,6 +22,15 @@ extension MessageHead {
 
     /// The path: from its first `/` to before the query; empty for CONNECT, and for a URI without a path.
     public var pathSlice: HeadSlice {
+        // SAFETY: `state` is initialized for the life of self.
+        if unsafe state.pointee.pathIsKnown { return unsafe state.pointee.path }
+        let path = searchedPath
+        unsafe state.pointee.path = path
+        unsafe state.pointee.pathIsKnown = true
+        return path
+    }
+
+    private var searchedPath: HeadSlice {
         let whole = pathAndQuerySlice
         let bytes = span(whole)
         for index in 0..<bytes.count where bytes[index] == UInt8(ascii: "?") || bytes[index] == UInt8(ascii: "#") {

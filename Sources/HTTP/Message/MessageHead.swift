@@ -41,6 +41,7 @@ public final class MessageHead {
         unsafe state.pointee.method = .empty
         unsafe state.pointee.target = .empty
         unsafe state.pointee.reason = .empty
+        unsafe state.pointee.pathIsKnown = false
         unsafe state.pointee.methodKind = .other
         unsafe state.pointee.version = .http11
         unsafe state.pointee.status = 0
@@ -139,12 +140,19 @@ public final class MessageHead {
 
     /// The first live field of this name at or after an index, or nil; the case of letters does not matter.
     public func firstIndex(named name: Span<UInt8>, from start: Int = 0) -> Int? {
-        let header = KnownHeader(name: name)
+        firstIndex(named: name, KnownHeader(name: name), from: start)
+    }
+
+    /// The same for a name whose kind is known already.
+    public func firstIndex(named name: Span<UInt8>, _ header: KnownHeader, from start: Int = 0) -> Int? {
         if header != .other { return firstIndex(of: header, from: start) }
         var index = start
         while index < fieldCount {
             let field = entry(index)
-            if field.known == .other && !field.flags.contains(.deleted) && span(field.name).equalsIgnoringCase(name) {
+            // The length first: most names differ in it.
+            if Int(field.nameLength) == name.count && field.known == .other && !field.flags.contains(.deleted)
+                && span(field.name).equalsIgnoringCase(name)
+            {
                 return index
             }
             index += 1
