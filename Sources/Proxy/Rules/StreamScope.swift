@@ -224,7 +224,7 @@ final class StreamScope: SampleScope {
             // One table serves both: what a request set is gone when its response begins.
             guard (scope == .response) == isResponse else { return nil }
             if stream.messageVariablesAreOfResponse != isResponse {
-                stream.messageVariables = nil
+                stream.messageVariables?.removeAll()
                 stream.messageVariablesAreOfResponse = isResponse
             }
             if creates && stream.messageVariables == nil {
@@ -247,17 +247,16 @@ final class StreamScope: SampleScope {
         let message = stream.messageVariables?.sizeBytes ?? 0
         let transaction = stream.transactionVariables?.sizeBytes ?? 0
         let session = stream.sessionVariables?.sizeBytes ?? 0
-        let rooms = [
-            (limits.sessionBytes, session + transaction + message),
-            (name.scope == .session ? 0 : limits.transactionBytes, transaction + message),
-            (name.scope == .session || name.scope == .transaction ? 0 : limits.messageBytes, message),
-        ]
         var limit = 0
-        for (bound, used) in rooms where bound > 0 {
+        func bound(_ bytes: Int, _ used: Int) {
+            guard bytes > 0 else { return }
             // Of the table alone: what the others leave of the bound.
-            let own = max(bound - (used - table.sizeBytes), 1)
+            let own = max(bytes - (used - table.sizeBytes), 1)
             limit = limit == 0 ? own : min(limit, own)
         }
+        bound(limits.sessionBytes, session + transaction + message)
+        if name.scope != .session { bound(limits.transactionBytes, transaction + message) }
+        if name.scope == .request || name.scope == .response { bound(limits.messageBytes, message) }
         return table.set(name.number, value, limitBytes: limit)
     }
 

@@ -13,8 +13,9 @@ final class VariableTable {
     // SAFETY: as for the table, which is the only one to follow the pointer.
     @safe
     private struct Slot {
-        let number: Int32
-        var sample: Sample
+        var number: Int32
+        /// nil: the slot is free; its bytes are kept for the next value.
+        var sample: Sample?
         var bytes: UnsafeMutableRawBufferPointer
     }
 
@@ -23,6 +24,8 @@ final class VariableTable {
     private(set) var sizeBytes = 0
     /// What a variable takes besides its bytes.
     static let overheadBytes = 48
+    /// What a table that is emptied keeps for the next request, so that the same rules find the room that they need.
+    static let keptSlots = 64, keptBytes = 256
     private let total: VariableTotal
     /// Of a session: what a rule for its connection has put in place of the address that the client connected to.
     var destination: RewrittenAddress?
@@ -34,49 +37,82 @@ final class VariableTable {
         total.add(-sizeBytes)
     }
 
-    /// The value of a variable.
-    func value(_ number: Int32) -> Sample? {
-        for index in slots.indices where slots[index].number == number {
-            return slots[index].sample
-        }
+    private func index(of number: Int32) -> Int? {
+        for index in slots.indices where slots[index].number == number { return index }
         return nil
     }
+
+    private static func size(_ sample: Sample?) -> Int { sample.map { $0.byteCount + overheadBytes } ?? 0 }
+
+    /// The value of a variable.
+    func value(_ number: Int32) -> Sample? { index(of: number).flatMap { slots[$0].sample } }
 
     /// Sets a variable to a copy of a value; false when there is no room.
     /// - Parameter limitBytes: that this table may take; 0: no limit.
     func set(_ number: Int32, _ value: Sample, limitBytes: Int) -> Bool {
-        let index = slots.firstIndex { $0.number == number }
-        let old = index.map { unsafe slots[$0].bytes.count + VariableTable.overheadBytes } ?? 0
-        let size = value.byteCount + VariableTable.overheadBytes
+        let known = index(of: number)
+        let old = VariableTable.size(known.flatMap { slots[$0].sample })
+        let size = VariableTable.size(value)
         guard limitBytes == 0 || sizeBytes - old + size <= limitBytes, total.fits(size - old) else { return false }
-        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: value.byteCount, alignment: 1)
-        // The value may be the variable's own: copied first, freed then.
-        unsafe bytes.copyMemory(from: value.bytes)
-        let kept = unsafe value.isText ? Sample(value.type, UnsafeRawBufferPointer(bytes)) : value
-        let slot = unsafe Slot(number: number, sample: kept, bytes: bytes)
-        if let index {
-            unsafe slots[index].bytes.deallocate()
-            slots[index] = slot
-        } else {
-            slots.append(slot)
+        let index = known ?? slots.count
+        if known == nil {
+            let none = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
+            slots.append(unsafe Slot(number: number, sample: nil, bytes: none))
         }
+        slots[index].sample = keep(value, in: index)
         sizeBytes += size - old
         total.add(size - old)
         return true
     }
 
+    /// The value with its bytes in the slot's memory. They may be a part of what the slot has now.
+    private func keep(_ value: Sample, in index: Int) -> Sample {
+        guard value.isText else { return value }
+        let count = value.byteCount
+        let room = unsafe slots[index].bytes
+        if room.count >= count {
+            unsafe room.copyMemory(from: value.bytes)
+            return unsafe Sample(value.type, UnsafeRawBufferPointer(rebasing: room[..<count]))
+        }
+        let larger = UnsafeMutableRawBufferPointer.allocate(byteCount: max(count, 32), alignment: 1)
+        // Copied first, freed then.
+        unsafe larger.copyMemory(from: value.bytes)
+        unsafe room.deallocate()
+        unsafe slots[index].bytes = unsafe larger
+        return unsafe Sample(value.type, UnsafeRawBufferPointer(rebasing: larger[..<count]))
+    }
+
     func remove(_ number: Int32) {
-        guard let index = slots.firstIndex(where: { $0.number == number }) else { return }
-        let slot = slots.remove(at: index)
-        let size = unsafe slot.bytes.count + VariableTable.overheadBytes
+        guard let index = index(of: number) else { return }
+        let size = VariableTable.size(slots[index].sample)
+        forget(index)
         sizeBytes -= size
         total.add(-size)
-        unsafe slot.bytes.deallocate()
+    }
+
+    /// Frees a slot; its memory, too, where that is much.
+    private func forget(_ index: Int) {
+        slots[index].sample = nil
+        guard unsafe slots[index].bytes.count > VariableTable.keptBytes else { return }
+        unsafe slots[index].bytes.deallocate()
+        unsafe slots[index].bytes = unsafe UnsafeMutableRawBufferPointer(start: nil, count: 0)
+    }
+
+    /// Removes all variables.
+    func removeAll() {
+        if sizeBytes > 0 { total.add(-sizeBytes) }
+        sizeBytes = 0
+        while slots.count > VariableTable.keptSlots {
+            if let slot = slots.popLast() { unsafe slot.bytes.deallocate() }
+        }
+        for index in slots.indices { forget(index) }
     }
 
     /// Numbers and values, for the runtime API.
     func forEach(_ body: (Int32, Sample) -> Void) {
-        for index in slots.indices { body(slots[index].number, slots[index].sample) }
+        for slot in slots {
+            if let sample = slot.sample { body(slot.number, sample) }
+        }
     }
 }
 

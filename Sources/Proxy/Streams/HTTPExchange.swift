@@ -322,8 +322,8 @@ final class HTTPExchange: ProxiedStream {
         _ = surplus.take()
         request.reset()
         response.reset()
-        transactionVariables = nil
-        messageVariables = nil
+        transactionVariables?.removeAll()
+        messageVariables?.removeAll()
         upload.removeAll()
         isReused = false
         hasResponseBytes = false

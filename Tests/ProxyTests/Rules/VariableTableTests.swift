@@ -45,6 +45,39 @@ struct VariableTableTests {
         #expect(small.sizeBytes == 0)
     }
 
+    @Test("a table that was emptied has no values, counts none, and takes new ones of any length")
+    func emptied() {
+        let total = VariableTotal(limitBytes: 0)
+        let table = VariableTable(total)
+        for round in 0..<3 {
+            for number in 0..<Int32(VariableTable.keptSlots + 10) {
+                let text = SampleScratch(valueLimit: 4096)
+                let length = Int(number) * (VariableTable.keptBytes / 40) + round
+                #expect(table.value(number) == nil)
+                let value = text.string([UInt8](repeating: UInt8(ascii: "a") + UInt8(round), count: length))
+                if let value { #expect(table.set(number, value, limitBytes: 0)) }
+                #expect(table.value(number)?.byteCount == length)
+            }
+            #expect(total.sizeBytes == table.sizeBytes && total.sizeBytes > 0)
+            var count = 0
+            table.forEach { _, _ in count += 1 }
+            #expect(count == VariableTable.keptSlots + 10)
+            table.removeAll()
+            #expect(table.sizeBytes == 0 && total.sizeBytes == 0 && table.value(3) == nil)
+            table.forEach { _, _ in count += 1 }
+            #expect(count == VariableTable.keptSlots + 10)
+        }
+        // A shorter value in the memory of a longer one; a part of a variable's own value in its place.
+        #expect(table.set(1, Sample(literal: "a long value"), limitBytes: 0))
+        if var part = table.value(1) {
+            part.narrow(from: 2, count: 4)
+            #expect(table.set(1, part, limitBytes: 0))
+        }
+        #expect(text(table.value(1)) == "long")
+        table.remove(1)
+        #expect(table.value(1) == nil && table.sizeBytes == 0)
+    }
+
     @Test("variables of the process are read whole, in the reader's memory")
     func process() {
         let variables = ProcessVariables(limitBytes: 0)
