@@ -298,9 +298,10 @@ struct RuntimeBuilder {
 
     private mutating func makeFrontend(_ section: ProxySection, _ index: Int) -> Frontend {
         let rules = section.useBackends.compactMap { rule -> BackendRule? in
-            if let format = rule.format { return BackendRule(backend: nil, format: format, condition: rule.condition) }
+            let condition = rule.condition.map { RuleCondition($0, section.acls) }
+            if let format = rule.format { return BackendRule(backend: nil, format: format, condition: condition) }
             guard let backend = backendOf[rule.backend] else { return nil }
-            return BackendRule(backend: backend, format: nil, condition: rule.condition)
+            return BackendRule(backend: backend, format: nil, condition: condition)
         }
         let chosen =
             section.defaultBackend.flatMap { backendOf[$0] } ?? (section.kind == .listen ? backendOf[index] : nil)
@@ -314,7 +315,7 @@ struct RuntimeBuilder {
         return Frontend(
             name: LogName(section.name), settings: settings, rules: rules,
             processing: processingOf[index] ?? Processing(section),
-            conditions: ConditionEvaluation(acls: section.acls), defaultBackend: chosen,
+            defaultBackend: chosen,
             errors: ErrorResponses(settings.errorResponses),
             logger: logger(
                 settings.logTargets, format,

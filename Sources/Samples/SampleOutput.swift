@@ -46,6 +46,13 @@ public struct SampleOutput {
         append(decimal: value.magnitude)
     }
 
+    /// A number below 256 in as many digits as it has.
+    mutating func append(octet value: UInt8) {
+        if value >= 100 { append(UInt8(ascii: "0") + value / 100) }
+        if value >= 10 { append(UInt8(ascii: "0") + value / 10 % 10) }
+        append(UInt8(ascii: "0") + value % 10)
+    }
+
     /// - Parameter width: digits at least, with zeros in front.
     public mutating func append(decimal value: UInt64, width: Int = 1) {
         var divisor: UInt64 = 1

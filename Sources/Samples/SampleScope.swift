@@ -7,6 +7,8 @@ import HTTP
 /// proxy overrides; a fetch that has no value where it is asked yields nil.
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: the unmanaged references are to what properties beside them hold.
+@safe
 open class SampleScope {
     /// Bytes that converters make.
     public final let scratch: SampleScratch
@@ -15,9 +17,16 @@ open class SampleScope {
     /// What this thread is looking up in sets of patterns.
     final let patternReader = PatternReader()
     /// The head of the request; nil before it was received, and in TCP mode.
-    public final var request: MessageHead?
+    public final var request: MessageHead? {
+        didSet { unsafe requestReference = request.map { unsafe Unmanaged.passUnretained($0) } }
+    }
     /// The head of the response; nil before it was received.
-    public final var response: MessageHead?
+    public final var response: MessageHead? {
+        didSet { unsafe responseReference = response.map { unsafe Unmanaged.passUnretained($0) } }
+    }
+    // SAFETY: what the two properties above hold. Reading those would count a reference for each fetch.
+    private final var requestReference: Unmanaged<MessageHead>?
+    private final var responseReference: Unmanaged<MessageHead>?
     /// Whether the response is the message at hand.
     public final var isResponse = false
     /// Whether values of a fetch that has several are wanted one by one, as ACLs do; `place` then says where to go on.
@@ -42,6 +51,25 @@ open class SampleScope {
 
     /// What was received in TCP mode, read as an HTTP request; nil if it is none, or none yet (`mayChange`).
     open func receivedHead() -> MessageHead? { nil }
+
+    /// Lets `body` look at the head of the request (`requestHead`); nil when there is none.
+    @inline(__always)
+    final func withRequest<Result>(_ body: (MessageHead) -> Result?) -> Result? {
+        // SAFETY: the scope holds the head as long as its reference stands here.
+        if let head = unsafe requestReference { return unsafe head._withUnsafeGuaranteedRef { body($0) } }
+        return receivedHead().flatMap { body($0) }
+    }
+
+    /// Lets `body` look at the head of the response; nil when there is none.
+    @inline(__always)
+    final func withResponse<Result>(_ body: (MessageHead) -> Result?) -> Result? {
+        // SAFETY: as above.
+        unsafe responseReference.flatMap { unsafe $0._withUnsafeGuaranteedRef { body($0) } }
+    }
+
+    /// Lookups in sets of patterns follow each other until `endLookups`: they cost less.
+    public final func beginLookups() { patternReader.keep() }
+    public final func endLookups() { patternReader.release() }
 
     /// Begins the evaluation of one expression or of one rule: samples of the one before are void.
     public final func beginEvaluation() {

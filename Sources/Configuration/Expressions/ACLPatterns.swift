@@ -4,14 +4,7 @@ import Samples
 /// The patterns of one ACL expression: files, and the words of its line. Any may match.
 public struct ACLPatterns: Sendable {
     /// At least one: without patterns it is that of an empty set, which says what `found` and `bool` need.
-    let matchers: [PatternMatcher]
-
-    /// Whether a sample matches. The scope's thread only.
-    public func matches(_ sample: Sample, _ scope: SampleScope) -> Bool {
-        let matchers = matchers.span
-        for index in matchers.indices where matchers[index].matches(sample, scope) { return true }
-        return false
-    }
+    public let matchers: [PatternMatcher]
 }
 
 /// Collects the patterns of one ACL expression (manual, sections 7.1.1 to 7.1.6).

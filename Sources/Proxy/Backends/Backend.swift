@@ -103,9 +103,9 @@ final class Backend {
     /// `use-server`: the server that the first rule that holds names, those of servers that are down left out (manual,
     /// section 4.2).
     func server(for scope: StreamScope, _ texts: RuleTexts, _ state: RuleState) -> Server? {
-        state.forcesServer = processing.forcePersists.contains { processing.conditions.holds($0, scope) }
+        state.forcesServer = processing.forcePersists.contains { $0.holds(scope) }
         let isEvenDown = state.forcesServer || settings.options.contains(.persist)
-        for rule in processing.useServers where processing.conditions.holds(rule.condition, scope) {
+        for rule in processing.useServers where rule.condition.holds(scope) {
             let named: Server?
             if let format = rule.format {
                 let name = texts.format(format, scope).span

@@ -12,7 +12,6 @@ final class Frontend {
     let settings: ProxySettings
     let rules: [BackendRule]
     let processing: Processing
-    let conditions: ConditionEvaluation
     let defaultBackend: Backend?
     let errors: ErrorResponses
     let logger: Logger
@@ -28,14 +27,12 @@ final class Frontend {
 
     init(
         name: LogName, settings: ProxySettings, rules: [BackendRule], processing: Processing,
-        conditions: ConditionEvaluation,
         defaultBackend: Backend?, errors: ErrorResponses, logger: Logger, counters: FrontendCounters
     ) {
         self.name = name
         self.settings = settings
         self.rules = rules
         self.processing = processing
-        self.conditions = conditions
         self.defaultBackend = defaultBackend
         self.errors = errors
         self.logger = logger
@@ -66,7 +63,7 @@ final class Frontend {
 
     /// The backend that the rules choose, or the default one (manual, section 4.2, `use_backend`).
     func backend(for scope: StreamScope, _ texts: RuleTexts) -> Backend? {
-        for rule in rules where conditions.holds(rule.condition, scope) {
+        for rule in rules where rule.condition.holds(scope) {
             guard let format = rule.format else { return rule.backend }
             // A computed name that is no backend's leads to the default one.
             let name = texts.format(format, scope).span

@@ -5,24 +5,46 @@ import Engine
 import HTTP
 import Samples
 
+/// A `use_backend` rule as it runs.
+struct BackendRule {
+    /// nil: the name is computed.
+    let backend: Backend?
+    let format: LogFormat?
+    /// nil: always.
+    let condition: RuleCondition?
+}
+
+/// A `use-server` rule as it runs.
+struct ServerRule {
+    let name: String
+    /// The name is computed.
+    let format: LogFormat?
+    let condition: RuleCondition
+
+    init(_ rule: UseServerRule, _ acls: [ACLDefinition]) {
+        name = rule.name
+        format = rule.format
+        condition = RuleCondition(rule.condition, acls)
+    }
+}
+
 /// What a section does with what passes through it: its rules, as they run. A `listen` has one for both of its sides.
 ///
 /// Thread-safety: immutable.
 final class Processing {
-    let conditions: ConditionEvaluation
-    let connectionRules: [RuleLine]
-    let sessionRules: [RuleLine]
-    let contentRules: [RuleLine]
-    let responseContentRules: [RuleLine]
-    let requestRules: [RuleLine]
-    let redirects: [RuleLine]
-    let responseRules: [RuleLine]
-    let afterRules: [RuleLine]
+    let connectionRules: RuleList
+    let sessionRules: RuleList
+    let contentRules: RuleList
+    let responseContentRules: RuleList
+    let requestRules: RuleList
+    let redirects: RuleList
+    let responseRules: RuleList
+    let afterRules: RuleList
     let captures: Captures
     let monitorURI: [UInt8]?
-    let monitorFails: [Condition]
-    let useServers: [UseServerRule]
-    let forcePersists: [Condition]
+    let monitorFails: [RuleCondition]
+    let useServers: [ServerRule]
+    let forcePersists: [RuleCondition]
     let uniqueIDFormat: LogFormat?
     let uniqueIDHeader: [UInt8]?
     /// `option http-buffer-request`.
@@ -51,20 +73,20 @@ final class Processing {
     init(_ section: ProxySection) {
         switchesMode = section.switchesMode
         let isHTTP = section.settings.mode == .http || switchesMode
-        conditions = ConditionEvaluation(acls: section.acls)
-        connectionRules = section.rules[.tcpRequestConnection]
-        sessionRules = section.rules[.tcpRequestSession]
-        contentRules = section.rules[.tcpRequestContent]
-        responseContentRules = section.rules[.tcpResponseContent]
-        requestRules = isHTTP ? section.rules[.httpRequest] : []
-        redirects = isHTTP ? section.redirects : []
-        responseRules = isHTTP ? section.rules[.httpResponse] : []
-        afterRules = isHTTP ? section.rules[.httpAfterResponse] : []
+        let acls = section.acls
+        connectionRules = RuleList(section.rules[.tcpRequestConnection], acls)
+        sessionRules = RuleList(section.rules[.tcpRequestSession], acls)
+        contentRules = RuleList(section.rules[.tcpRequestContent], acls)
+        responseContentRules = RuleList(section.rules[.tcpResponseContent], acls)
+        requestRules = isHTTP ? RuleList(section.rules[.httpRequest], acls) : .none
+        redirects = isHTTP ? RuleList(section.redirects, acls) : .none
+        responseRules = isHTTP ? RuleList(section.rules[.httpResponse], acls) : .none
+        afterRules = isHTTP ? RuleList(section.rules[.httpAfterResponse], acls) : .none
         captures = section.captures
         monitorURI = isHTTP && section.kind.hasFrontend ? section.settings.monitorURI : nil
-        monitorFails = section.monitorFails
-        useServers = section.useServers
-        forcePersists = section.forcePersists
+        monitorFails = section.monitorFails.map { RuleCondition($0, acls) }
+        useServers = section.useServers.map { ServerRule($0, acls) }
+        forcePersists = section.forcePersists.map { RuleCondition($0, acls) }
         uniqueIDFormat = section.kind.hasFrontend ? section.settings.uniqueIDFormat : nil
         uniqueIDHeader = section.kind.hasFrontend ? section.settings.uniqueIDHeader : nil
         buffersRequests = isHTTP && section.settings.options.contains(.httpBufferRequest)

@@ -48,10 +48,12 @@ final class StreamScope: SampleScope {
         self.response = response
         self.isResponse = isResponse
         self.isFinal = isFinal
+        beginLookups()
     }
 
     /// Forgets the stream.
     func detach() {
+        endLookups()
         stream = nil
         request = nil
         response = nil

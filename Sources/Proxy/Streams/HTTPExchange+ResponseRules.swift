@@ -45,7 +45,7 @@ extension HTTPExchange {
             let processing = station < 2 ? before : after === before ? nil : after
             if let processing, !isRaw(processing) {
                 let rules = station & 1 == 0 ? processing.responseContentRules : processing.responseRules
-                let outcome = run(rules, processing, isResponse: true)
+                let outcome = run(rules, isResponse: true)
                 guard case .passed = outcome else { return outcome }
             }
             ruleState.responseStation += 1
@@ -62,7 +62,7 @@ extension HTTPExchange {
             guard let processing, !processing.afterRules.isEmpty, !isRaw(processing) else { continue }
             ruleState.index = 0
             ruleState.isStrict = true
-            guard case .passed = run(processing.afterRules, processing, isResponse: true) else { return false }
+            guard case .passed = run(processing.afterRules, isResponse: true) else { return false }
         }
         return true
     }

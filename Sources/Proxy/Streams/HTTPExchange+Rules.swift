@@ -89,17 +89,17 @@ extension HTTPExchange {
         if station != .frontendContent && isRaw(processing) { return .passed }
         switch station {
         case .frontendContent, .backendContent:
-            return run(processing.contentRules, processing, isResponse: false)
+            return run(processing.contentRules, isResponse: false)
         case .frontendBody:
             if let uri = processing.monitorURI, answersMonitor(uri, processing) { return .ended }
             return processing.buffersRequests ? buffer(processing) : .passed
         case .backendBody: return processing.buffersRequests ? buffer(processing) : .passed
         case .frontendRequest, .backendRequest:
-            let outcome = run(processing.requestRules, processing, isResponse: false)
+            let outcome = run(processing.requestRules, isResponse: false)
             guard case .passed = outcome, let names = processing.restrictedNames else { return outcome }
             return restrictNames(names)
         case .frontendRedirect, .backendRedirect:
-            return run(processing.redirects, processing, isResponse: false)
+            return run(processing.redirects, isResponse: false)
         case .none, .backend, .server, .tarpit: return .passed
         }
     }
@@ -113,7 +113,7 @@ extension HTTPExchange {
         if !processing.monitorFails.isEmpty {
             let scope = context.scope
             scope.attach(self, request: request)
-            fails = processing.monitorFails.contains { processing.conditions.holds($0, scope) }
+            fails = processing.monitorFails.contains { $0.holds(scope) }
             scope.detach()
         }
         respond(fails ? 503 : 200, .local, .request)
@@ -123,24 +123,24 @@ extension HTTPExchange {
     // MARK: Sets of rules
 
     /// Evaluates a set from the rule at hand on.
-    func run(_ rules: [RuleLine], _ processing: Processing, isResponse: Bool) -> RuleOutcome {
+    func run(_ rules: RuleList, isResponse: Bool) -> RuleOutcome {
         if rules.isEmpty { return .passed }
         let scope = context.scope
         let state = ruleState
         scope.attach(self, request: requestForRules, response: isResponse ? response : nil, isResponse: isResponse)
         var outcome = RuleOutcome.passed
-        let lines = rules.span
-        while state.index < lines.count {
-            let index = state.index
-            if processing.conditions.holds(lines[index].condition, scope) {
+        while true {
+            state.index = rules.first(from: state.index, scope)
+            if state.index == rules.count { break }
+            let step = rules.withRule(state.index) { rule in
                 // Before it is carried out: what ends the exchange also writes its log line, and forgets the place.
-                if lines[index].action.isFinal { state.lastRule = lines[index].range }
-                let step = perform(lines[index].action, scope, isResponse: isResponse)
-                if step == .ends { break }
-                if step != .goesOn {
-                    outcome = step == .waits ? .waiting : .ended
-                    break
-                }
+                if rule.isFinal { state.lastRule = rule.range }
+                return perform(rule.action, scope, isResponse: isResponse)
+            }
+            if step == .ends { break }
+            if step != .goesOn {
+                outcome = step == .waits ? .waiting : .ended
+                break
             }
             state.index += 1
         }

@@ -51,7 +51,7 @@ extension TCPStream {
         let isFinal =
             ruleState.waitIsOver || clientEnded || processing.inspectMilliseconds == nil
             || early.byteCount >= context.bufferBytes
-        switch run(processing.contentRules, processing, isResponse: false, isFinal: isFinal) {
+        switch run(processing.contentRules, isResponse: false, isFinal: isFinal) {
         case .passed: return true
         case .ended: return nil
         case .waiting:
@@ -64,11 +64,11 @@ extension TCPStream {
     }
 
     private func run(
-        _ rules: [RuleLine], _ processing: Processing, isResponse: Bool, isFinal: Bool
+        _ rules: RuleList, isResponse: Bool, isFinal: Bool
     ) -> RuleOutcome {
         let scope = context.scope
         scope.attach(self, isResponse: isResponse, isFinal: isFinal)
-        let verdict = judge(rules, processing, scope)
+        let verdict = judge(rules, scope)
         scope.detach()
         guard case .ended = verdict else { return verdict }
         frontend.counters.add(isResponse ? .deniedResponses : .deniedRequests, on: worker.index)
@@ -106,7 +106,7 @@ extension TCPStream {
         let isFinal =
             ruleState.waitIsOver || serverEnded || processing.responseInspectMilliseconds == nil
             || ruleState.late.byteCount >= context.bufferBytes
-        switch run(processing.responseContentRules, processing, isResponse: true, isFinal: isFinal) {
+        switch run(processing.responseContentRules, isResponse: true, isFinal: isFinal) {
         case .ended: return
         case .waiting:
             if ruleState.inspectionDeadline == .never {
@@ -121,30 +121,37 @@ extension TCPStream {
 
 extension ProxiedStream {
     /// Evaluates rules of connections and their first bytes, from the one at hand on. `.ended`: one refuses.
-    func judge(_ rules: [RuleLine], _ processing: Processing, _ scope: StreamScope) -> RuleOutcome {
-        while ruleState.index < rules.count {
-            var outcome = ConditionEvaluation.Outcome.holds
-            if let condition = rules[ruleState.index].condition {
-                outcome = processing.conditions.judge(condition, scope)
-            }
-            if outcome == .unknown { return .waiting }
-            if outcome == .holds {
-                if rules[ruleState.index].action.isFinal { ruleState.lastRule = rules[ruleState.index].range }
-                switch rules[ruleState.index].action {
-                case .allow: return .passed
-                case .switchMode:
-                    ruleState.switchesMode = true
-                    return .passed
-                case .reject: return .ended
-                case .silentDrop:
-                    silenceClient()
-                    return .ended
-                default: _ = performShared(rules[ruleState.index].action, scope)
-                }
-            }
-            ruleState.index += 1
+    func judge(_ rules: RuleList, _ scope: StreamScope) -> RuleOutcome {
+        let state = ruleState
+        while state.index < rules.count {
+            let outcome = rules.withRule(state.index) { judge($0, state, scope) }
+            if let outcome { return outcome }
+            state.index += 1
         }
         return .passed
+    }
+
+    /// nil: the next rule is to be judged.
+    private func judge(_ rule: Rule, _ state: RuleState, _ scope: StreamScope) -> RuleOutcome? {
+        switch rule.condition?.judge(scope) ?? .holds {
+        case .unknown: return .waiting
+        case .fails: return nil
+        case .holds: break
+        }
+        if rule.isFinal { state.lastRule = rule.range }
+        switch rule.action {
+        case .allow: return .passed
+        case .switchMode:
+            state.switchesMode = true
+            return .passed
+        case .reject: return .ended
+        case .silentDrop:
+            silenceClient()
+            return .ended
+        default:
+            _ = performShared(rule.action, scope)
+            return nil
+        }
     }
 
     /// `tcp-request connection` and `session`: whether the connection may be.
@@ -155,7 +162,7 @@ extension ProxiedStream {
         defer { scope.detach() }
         for rules in [processing.connectionRules, processing.sessionRules] {
             ruleState.index = 0
-            if case .ended = judge(rules, processing, scope) {
+            if case .ended = judge(rules, scope) {
                 context.statistics.refusedConnections.add()
                 return false
             }

@@ -35,7 +35,7 @@ enum MapConverters {
                 try MapLookup(arguments, method, output, context)
             }
         ) { sample, scope, arguments in
-            arguments.made(MapLookup.self)?.find(sample, scope)
+            arguments.withMade(MapLookup.self) { $0.find(sample, scope) }
         }
     }
 }

@@ -84,13 +84,29 @@ public enum ArgumentValue: Sendable {
 /// The arguments of one call, and what was prepared from them once.
 ///
 /// Thread-safety: constant after the configuration has been read.
-// SAFETY: Sendable because nothing is written after the parser is done with it.
+// SAFETY: Sendable because nothing is written after the parser is done with it; the unmanaged reference is to what the
+// property beside it holds.
+@safe
 public final class Arguments: @unchecked Sendable {
     public internal(set) var values: [ArgumentValue]
     /// What the keyword's `prepare` made of the arguments: a map, a key, a table of characters.
-    public internal(set) var prepared: AnyObject?
+    public internal(set) var prepared: AnyObject? {
+        didSet { unsafe preparedReference = prepared.map { unsafe Unmanaged.passUnretained($0) } }
+    }
+    // SAFETY: what `prepared` holds, which does not change once the configuration is read: reading that would count a
+    // reference in each evaluation.
+    private var preparedReference: Unmanaged<AnyObject>?
 
     init(_ values: [ArgumentValue]) { self.values = values }
+
+    /// Lets `body` use what `prepare` made; nil when it made nothing.
+    /// - Parameter type: that the keyword's `prepare` returns.
+    @inline(__always)
+    func withMade<Made: AnyObject, Result>(_ type: Made.Type, _ body: (Made) -> Result?) -> Result? {
+        guard let reference = unsafe preparedReference else { return nil }
+        // SAFETY: the same table entry names the type in `prepare` and here; debug builds check it in `made`.
+        return unsafe Unmanaged<Made>.fromOpaque(reference.toOpaque())._withUnsafeGuaranteedRef { body($0) }
+    }
 
     public var count: Int { values.count }
 

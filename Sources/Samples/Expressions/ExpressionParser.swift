@@ -40,7 +40,7 @@ public struct ExpressionParser {
         }
         try checkAvailable(fetch, at: nameRange)
         let arguments = try self.arguments(of: name, fetch.arguments, text, &cursor, nameRange, fetch.prepare)
-        var steps: [Expression.Step] = []
+        var converters: [(keyword: ConverterKeyword, arguments: Arguments)] = []
         var type: ConverterInput = .type(fetch.output)
         var ended = fetch.output
         while cursor < text.count, text[cursor] == UInt8(ascii: ",") {
@@ -60,14 +60,18 @@ public struct ExpressionParser {
             }
             let arguments = try self.arguments(
                 of: name, converter.arguments, text, &cursor, nameRange, converter.prepare)
-            steps.append(
-                Expression.Step(convert: converter.convert, arguments: arguments, input: converter.input))
+            converters.append((converter, arguments))
             if converter.output != .any { type = converter.output }
             if case .type(let known) = type { ended = known }
         }
+        let step = converters.reversed().reduce(nil as Expression.Step?) { next, converter in
+            Expression.Step(
+                convert: converter.keyword.convert, arguments: converter.arguments, input: converter.keyword.input,
+                next: next)
+        }
         let expression = Expression(
             text: String(decoding: text[start..<cursor], as: UTF8.self), fetch: fetch, arguments: arguments,
-            steps: steps, output: type)
+            step: step, output: type)
         return (expression, cursor)
     }
 

@@ -69,9 +69,9 @@ public enum SampleCasts {
         case .ipv4:
             guard let value = sample.ipv4?.value else { return nil }
             return scope.scratch.compose { output in
-                for shift in [24, 16, 8, 0] as [UInt32] {
-                    if shift < 24 { output.append(UInt8(ascii: ".")) }
-                    output.append(decimal: UInt64(value >> shift & 255))
+                for part in 0..<4 {
+                    if part > 0 { output.append(UInt8(ascii: ".")) }
+                    output.append(octet: UInt8(truncatingIfNeeded: value >> UInt32(24 - 8 * part)))
                 }
                 return true
             }

@@ -27,6 +27,16 @@ enum HeaderFetches {
             }
         }
 
+        /// Lets `body` look at the head of that message; nil when there is none.
+        @inline(__always)
+        func withHead<Result>(_ scope: SampleScope, _ body: (MessageHead) -> Result?) -> Result? {
+            switch self {
+            case .request: scope.withRequest(body)
+            case .response: scope.withResponse(body)
+            case .message: scope.isResponse ? scope.withResponse(body) : scope.withRequest(body)
+            }
+        }
+
         @inline(__always)
         func head(_ scope: SampleScope) -> MessageHead? {
             switch self {
@@ -53,25 +63,25 @@ enum HeaderFetches {
             FetchKeyword(
                 base, named, .string, side.source, section: "7.3.6",
                 "A value of a field of the \(side.word): the last, or with an occurrence that one", alias: alias,
-                prepare: literal(0)
+                prepare: FieldSelector.prepare
             ) { scope, arguments in
                 value(side, scope, arguments, isFull: false)
             },
             FetchKeyword(
                 base + "_cnt", name, .integer, side.source, section: "7.3.6",
-                "How many values a field of the \(side.word) has", alias: alias, prepare: literal(0)
+                "How many values a field of the \(side.word) has", alias: alias, prepare: FieldSelector.prepare
             ) { scope, arguments in
                 count(side, scope, arguments, isFull: false)
             },
             FetchKeyword(
                 base + "_ip", named, .ipv4, side.source, section: "7.3.6",
-                "A value of a field of the \(side.word) as an address", alias: alias, prepare: literal(0)
+                "A value of a field of the \(side.word) as an address", alias: alias, prepare: FieldSelector.prepare
             ) { scope, arguments in
                 address(side, scope, arguments)
             },
             FetchKeyword(
                 base + "_val", named, .integer, side.source, section: "7.3.6",
-                "A value of a field of the \(side.word) as an integer", alias: alias, prepare: literal(0)
+                "A value of a field of the \(side.word) as an integer", alias: alias, prepare: FieldSelector.prepare
             ) { scope, arguments in
                 value(side, scope, arguments, isFull: false).map { Sample(leadingInteger($0.span)) }
             },
@@ -83,13 +93,13 @@ enum HeaderFetches {
         [
             FetchKeyword(
                 base, named, .string, side.source, section: "7.3.6",
-                "A line of a field of the \(side.word), commas and all", prepare: literal(0)
+                "A line of a field of the \(side.word), commas and all", prepare: FieldSelector.prepare
             ) { scope, arguments in
                 value(side, scope, arguments, isFull: true)
             },
             FetchKeyword(
                 base + "_cnt", name, .integer, side.source, section: "7.3.6",
-                "How many lines a field of the \(side.word) has", prepare: literal(0)
+                "How many lines a field of the \(side.word) has", prepare: FieldSelector.prepare
             ) { scope, arguments in
                 count(side, scope, arguments, isFull: true)
             },
@@ -133,26 +143,33 @@ enum HeaderFetches {
     private static func value(
         _ side: Side, _ scope: SampleScope, _ arguments: Arguments, isFull: Bool
     ) -> Sample? {
-        guard let head = side.head(scope), arguments.literal?.isEmpty == false else { return nil }
-        let occurrence = Int(clamping: arguments.integer(1))
-        if occurrence == 0 && scope.iterates {
-            var values = FieldValues(head, arguments.literal, isFull: isFull, from: scope.place)
-            guard let (index, range) = values.next() else { return nil }
+        arguments.withMade(FieldSelector.self) { selector in
+            side.withHead(scope) { head in value(head, selector, scope, isFull: isFull) }
+        }
+    }
+
+    private static func value(
+        _ head: MessageHead, _ selector: FieldSelector, _ scope: SampleScope, isFull: Bool
+    ) -> Sample? {
+        guard !selector.name.isEmpty else { return nil }
+        if selector.occurrence == 0 && scope.iterates {
+            var values = FieldValues(isFull: isFull, from: scope.place)
+            guard let (index, range) = values.next(head, selector) else { return nil }
             scope.place = values.place
-            scope.hasMore = true
+            scope.hasMore = values.hasMore(head, selector)
             return Sample(head, head.valueSlice(index), range)
         }
-        var wanted = occurrence
-        if occurrence <= 0 {
-            // From the end: counted first, then found.
-            var values = FieldValues(head, arguments.literal, isFull: isFull)
-            var count = 0
-            while values.next() != nil { count += 1 }
-            wanted = count + min(occurrence, 0) + (occurrence == 0 ? 0 : 1)
+        var values = FieldValues(isFull: isFull)
+        var wanted = selector.occurrence
+        if wanted == 0 || wanted == -1 {
+            guard var last = values.next(head, selector) else { return nil }
+            while let later = values.next(head, selector) { last = later }
+            return Sample(head, head.valueSlice(last.index), last.range)
         }
+        // From the end: counted first, then found.
+        if wanted < 0 { wanted += count(head, selector, isFull: isFull) + 1 }
         guard wanted > 0 else { return nil }
-        var values = FieldValues(head, arguments.literal, isFull: isFull)
-        while let (index, range) = values.next() {
+        while let (index, range) = values.next(head, selector) {
             wanted -= 1
             if wanted == 0 { return Sample(head, head.valueSlice(index), range) }
         }
@@ -162,11 +179,16 @@ enum HeaderFetches {
     private static func count(
         _ side: Side, _ scope: SampleScope, _ arguments: Arguments, isFull: Bool
     ) -> Sample? {
-        guard let head = side.head(scope) else { return nil }
-        var values = FieldValues(head, arguments.literal, isFull: isFull)
+        arguments.withMade(FieldSelector.self) { selector in
+            side.withHead(scope) { head in Sample(count(head, selector, isFull: isFull)) }
+        }
+    }
+
+    private static func count(_ head: MessageHead, _ selector: FieldSelector, isFull: Bool) -> Int {
+        var values = FieldValues(isFull: isFull)
         var count = 0
-        while values.next() != nil { count += 1 }
-        return Sample(count)
+        while values.next(head, selector) != nil { count += 1 }
+        return count
     }
 
     /// The address that a value is; an IPv4 address may have a port (RFC 7239, section 6).
@@ -175,26 +197,52 @@ enum HeaderFetches {
     }
 }
 
+/// The field that arguments name, and which of its values.
+final class FieldSelector: Sendable {
+    /// Empty: every field.
+    let name: LiteralBytes
+    let known: KnownHeader
+    /// From 1, or from -1 for the last; 0: none is named.
+    let occurrence: Int
+
+    private init(_ arguments: Arguments) {
+        name = LiteralBytes(arguments.string(0))
+        known = KnownHeader(name: name.span)
+        occurrence = Int(clamping: arguments.integer(1))
+    }
+
+    @Sendable
+    static func prepare(_ arguments: Arguments, _: ArgumentContext) throws(ArgumentFailure) -> AnyObject? {
+        FieldSelector(arguments)
+    }
+
+    /// The first such field at or after an index.
+    func field(of head: MessageHead, from start: Int) -> Int? {
+        if !name.isEmpty { return head.firstIndex(named: name.span, known, from: start) }
+        var index = start
+        while index < head.fieldCount {
+            if head.isLive(index) { return index }
+            index += 1
+        }
+        return nil
+    }
+}
+
 /// The values of a field of a head, one after the other.
 struct FieldValues {
-    private let head: MessageHead
-    private let name: LiteralBytes?
     private let isFull: Bool
     private(set) var place: SampleScope.Place
 
-    /// - Parameter name: nil or empty: every field.
-    init(_ head: MessageHead, _ name: LiteralBytes?, isFull: Bool, from place: SampleScope.Place = .init()) {
-        self.head = head
-        self.name = name
+    init(isFull: Bool, from place: SampleScope.Place = .init()) {
         self.isFull = isFull
         self.place = place
     }
 
     /// The index of the field and where its next value stands; nil after the last.
-    mutating func next() -> (index: Int, range: Range<Int>)? {
+    mutating func next(_ head: MessageHead, _ selector: FieldSelector) -> (index: Int, range: Range<Int>)? {
         while true {
             if !place.isInside {
-                guard let found = field(from: place.index) else { return nil }
+                guard let found = selector.field(of: head, from: place.index) else { return nil }
                 place = SampleScope.Place(isInside: true, index: found, offset: 0)
             }
             let value = head.value(place.index)
@@ -210,22 +258,44 @@ struct FieldValues {
         }
     }
 
+    /// Whether `next` would find another value; most fields have one, and to ask for a second in vain costs as much as
+    /// the first.
+    func hasMore(_ head: MessageHead, _ selector: FieldSelector) -> Bool {
+        if place.isInside && place.offset <= head.value(place.index).count { return true }
+        return selector.field(of: head, from: place.isInside ? place.index + 1 : place.index) != nil
+    }
+
     private mutating func advance() { place = SampleScope.Place(isInside: false, index: place.index + 1, offset: 0) }
 
-    private func field(from start: Int) -> Int? {
-        if let name, !name.isEmpty { return head.firstIndex(named: name.span, from: start) }
-        var index = start
-        while index < head.fieldCount {
-            if head.isLive(index) { return index }
-            index += 1
+    /// The first quote or comma at or after a place, or the end.
+    private static func plainEnd(_ value: Span<UInt8>, _ start: Int) -> Int {
+        // SAFETY: each load lies within the bytes.
+        unsafe value.withUnsafeBytes { bytes in
+            let ones: UInt64 = 0x0101_0101_0101_0101
+            var index = start
+            while bytes.count - index >= 8 {
+                let word = unsafe UInt64(
+                    littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+                let comma = word ^ (ones &* UInt64(UInt8(ascii: ",")))
+                let quote = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+                // The lowest bit that is set is that of a true zero.
+                let hits = ((comma &- ones) & ~comma | (quote &- ones) & ~quote) & (ones &* 0x80)
+                if hits != 0 { return index + hits.trailingZeroBitCount / 8 }
+                index += 8
+            }
+            while index < bytes.count {
+                let byte = unsafe bytes[index]
+                if byte == UInt8(ascii: ",") || byte == UInt8(ascii: "\"") { break }
+                index += 1
+            }
+            return index
         }
-        return nil
     }
 
     /// The element at the place, without white space around it; quoted commas do not end one.
     private mutating func element(_ value: Span<UInt8>) -> Range<Int> {
         var start = place.offset
-        var end = start
+        var end = FieldValues.plainEnd(value, start)
         var isQuoted = false
         while end < value.count {
             let byte = value[end]

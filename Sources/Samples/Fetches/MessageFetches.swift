@@ -10,15 +10,17 @@ enum MessageFetches {
     private static let target: [FetchKeyword] = [
         FetchKeyword("path", .none, .string, .request, section: section, "Path of the request, without the query") {
             scope, _ in
-            guard let head = scope.requestHead else { return nil }
-            let path = head.pathSlice
-            return isPath(head, path) ? Sample(head, path) : nil
+            scope.withRequest { head in
+                let path = head.pathSlice
+                return isPath(head, path) ? Sample(head, path) : nil
+            }
         },
         FetchKeyword("pathq", .none, .string, .request, section: section, "Path of the request, with the query") {
             scope, _ in
-            guard let head = scope.requestHead else { return nil }
-            let path = head.pathAndQuerySlice
-            return isPath(head, path) ? Sample(head, path) : nil
+            scope.withRequest { head in
+                let path = head.pathAndQuerySlice
+                return isPath(head, path) ? Sample(head, path) : nil
+            }
         },
         FetchKeyword(
             "query", .none, .string, .request, section: section, "The query: what follows the first question mark"
@@ -31,7 +33,7 @@ enum MessageFetches {
         },
         FetchKeyword("url", .none, .string, .request, section: section, "The target of the request as it came") {
             scope, _ in
-            scope.requestHead.map { Sample($0, $0.targetSlice) }
+            scope.withRequest { Sample($0, $0.targetSlice) }
         },
         FetchKeyword("url_ip", .none, .ipv4, .request, section: section, "The address in an absolute target") {
             scope, _ in
@@ -117,7 +119,7 @@ enum MessageFetches {
             name, .none, .string, side.source, section: section, "HTTP version of the \(side.word), as 1.1",
             alias: alias
         ) { scope, _ in
-            guard let version = side.head(scope)?.version else { return nil }
+            guard let version = side.withHead(scope, { $0.version }) else { return nil }
             switch (version.major, version.minor) {
             case (1, 0): return Sample(literal: "1.0")
             case (1, _): return Sample(literal: "1.1")
@@ -128,7 +130,7 @@ enum MessageFetches {
 
     private static let lines: [FetchKeyword] = [
         FetchKeyword("method", .none, .method, .transaction, section: section, "Method of the request") { scope, _ in
-            if let head = scope.requestHead { return Sample(head, head.methodSlice, .method) }
+            if let method = scope.withRequest({ Sample($0, $0.methodSlice, .method) }) { return method }
             guard var kept = scope.text(.capturedMethod) else { return nil }
             kept.retype(.method)
             return kept
@@ -137,7 +139,7 @@ enum MessageFetches {
         version("res.ver", .response), version("resp_ver", .response, alias: true),
         FetchKeyword("status", .none, .integer, .serverConnection, section: section, "Status of the response") {
             scope, _ in
-            scope.response.map { Sample(Int64($0.status.code)) }
+            scope.withResponse { Sample(Int64($0.status.code)) }
         },
         FetchKeyword(
             "http_first_req", .none, .boolean, .transaction, section: section,

@@ -1,4 +1,6 @@
 import Base
+import Glibc
+import HTTP
 import Synchronization
 
 /// Whole patterns in a hash table: exact strings, with or without case, and blocks of bytes.
@@ -61,10 +63,7 @@ final class HashIndex: PatternIndex {
     }
 
     /// The first entry whose key these bytes are.
-    override func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? {
-        guard case .bytes(let bytes) = unsafe query else { return nil }
-        return unsafe find(bytes)
-    }
+    override func find(_ bytes: UnsafeRawBufferPointer, _ scope: SampleScope) -> RecordPointer? { unsafe find(bytes) }
 
     func find(_ bytes: UnsafeRawBufferPointer) -> RecordPointer? {
         guard let pointer = unsafe table.load(ordering: .acquiring) else { return nil }
@@ -196,7 +195,7 @@ enum PatternHash {
     static func exact(_ bytes: UnsafeRawBufferPointer) -> UInt64 { unsafe hash(bytes) { $0 } }
 
     /// Without regard to the case of ASCII letters.
-    static func folded(_ bytes: UnsafeRawBufferPointer) -> UInt64 { unsafe hash(bytes, fold) }
+    static func folded(_ bytes: UnsafeRawBufferPointer) -> UInt64 { unsafe hash(bytes, lowercased) }
 
     private static func hash(_ bytes: UnsafeRawBufferPointer, _ map: (UInt64) -> UInt64) -> UInt64 {
         var hash = seed ^ UInt64(truncatingIfNeeded: bytes.count)
@@ -217,29 +216,27 @@ enum PatternHash {
         let product = value.multipliedFullWidth(by: multiplier)
         return product.high ^ product.low ^ seed
     }
-
-    /// Eight bytes at a time: letters of A to Z get the bit 0x20.
-    static func fold(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let low = word & (0x7F * ones)
-        let atLeastA = low &+ ones &* (0x80 - 0x41)
-        let aboveZ = low &+ ones &* (0x80 - 0x5B)
-        let letters = (atLeastA & ~aboveZ & ~word) & (0x80 * ones)
-        return word | letters >> 2
-    }
 }
 
-/// Comparisons of bytes.
+/// Comparisons of as many bytes on both sides.
 // SAFETY: records in slots are alive; places stay within the buffers that are given.
 enum PatternBytes {
     static func equal(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        for index in 0..<left.count where unsafe left[index] != right[index] { return false }
-        return true
+        guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+        return unsafe memcmp(first, second, left.count) == 0
     }
 
     static func equalFolded(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
-        for index in 0..<left.count where unsafe left[index].lowercased != right[index].lowercased {
-            return false
+        var index = 0
+        while index + 8 <= left.count {
+            let first = unsafe left.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            let second = unsafe right.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if first != second, lowercased(first) != lowercased(second) { return false }
+            index += 8
+        }
+        while index < left.count {
+            if unsafe left[index].lowercased != right[index].lowercased { return false }
+            index += 1
         }
         return true
     }

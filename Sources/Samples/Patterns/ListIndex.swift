@@ -114,9 +114,8 @@ final class RangeIndex: PatternIndex {
 
     override func remove(_ record: RecordPointer) { unsafe items.remove(record) }
 
-    override func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? {
-        guard case .number(let number) = unsafe query else { return nil }
-        return unsafe items.first { _, range in range.contains(number) }
+    override func find(number: Int64) -> RecordPointer? {
+        unsafe items.first { _, range in range.contains(number) }
     }
 }
 
@@ -157,9 +156,8 @@ final class TextListIndex: PatternIndex {
 
     override func remove(_ record: RecordPointer) { unsafe items.remove(record) }
 
-    override func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? {
-        guard case .bytes(let bytes) = unsafe query else { return nil }
-        return unsafe items.first { record, part in
+    override func find(_ bytes: UnsafeRawBufferPointer, _ scope: SampleScope) -> RecordPointer? {
+        unsafe items.first { record, part in
             // SAFETY: the part lies within the pattern.
             let text = unsafe UnsafeRawBufferPointer(
                 rebasing: record.pattern[part.start..<(part.start + part.count)])
@@ -203,8 +201,7 @@ final class RegexIndex: PatternIndex {
         }
     }
 
-    override func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? {
-        guard case .bytes(let bytes) = unsafe query else { return nil }
+    override func find(_ bytes: UnsafeRawBufferPointer, _ scope: SampleScope) -> RecordPointer? {
         let text = unsafe Span<UInt8>(_unsafeBytes: bytes)
         return unsafe items.first { _, regex in
             // SAFETY: a compiled expression is retired, not freed, while a reader may have found its item.

@@ -1,14 +1,5 @@
 import Base
 
-/// What is looked up, after the cast to the method's type.
-@unsafe
-enum PatternQuery {
-    case bytes(UnsafeRawBufferPointer)
-    case number(Int64)
-    case ipv4(UInt32)
-    case ipv6(IPv6Address)
-}
-
 /// Finds the entry of a set that matches, by one method: the part of a generation that one matcher searches.
 ///
 /// Thread-safety: one writer; any number of readers, each within a `PatternReader`'s `enter` and `leave`. What readers
@@ -23,8 +14,12 @@ class PatternIndex {
     func insert(_ record: RecordPointer) throws(PatternFailure) {}
     /// Takes an entry out.
     func remove(_ record: RecordPointer) {}
-    /// The entry that wins among those that match.
-    func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? { nil }
+    // The entry that wins among those that match, by what the sample was cast to; nil in an index of other things.
+
+    func find(_ bytes: UnsafeRawBufferPointer, _ scope: SampleScope) -> RecordPointer? { nil }
+    func find(number: Int64) -> RecordPointer? { nil }
+    func find(ipv4: UInt32) -> RecordPointer? { nil }
+    func find(ipv6: IPv6Address) -> RecordPointer? { nil }
     /// As the runtime API tells it: a list is searched from its beginning.
     var isTree: Bool { true }
 

@@ -19,6 +19,8 @@ public final class PatternMatcher: @unchecked Sendable {
     public let ignoresCase: Bool
     /// Patterns are versions such as `3.1`.
     public let isVersion: Bool
+    /// What samples are cast to.
+    private let input: ConverterInput
     private let current: Atomic<UnsafeRawPointer?>
     /// Keeps what `current` points to.
     private var owner: PatternIndex
@@ -26,6 +28,7 @@ public final class PatternMatcher: @unchecked Sendable {
     init(_ set: PatternSet, _ method: MatchMethod, ignoresCase: Bool, isVersion: Bool, _ index: PatternIndex) {
         self.set = set
         self.method = method
+        input = method.input
         self.ignoresCase = ignoresCase
         self.isVersion = isVersion
         owner = index
@@ -34,6 +37,12 @@ public final class PatternMatcher: @unchecked Sendable {
 
     /// Whether an entry matches.
     public func matches(_ sample: Sample, _ scope: SampleScope) -> Bool {
+        if case .type(let type) = input, sample.type == type, method != .boolean {
+            // The usual case: nothing is cast, so nothing is written to the scratch memory.
+            scope.patternReader.enter()
+            defer { scope.patternReader.leave() }
+            return unsafe find(sample, scope) != nil
+        }
         let mark = scope.scratch.mark
         defer { scope.scratch.release(to: mark) }
         return unsafe search(sample, scope) { _ in true } ?? false
@@ -68,33 +77,43 @@ public final class PatternMatcher: @unchecked Sendable {
     private func search<Result>(
         _ sample: Sample, _ scope: SampleScope, _ body: (RecordPointer?) -> Result
     ) -> Result? {
-        if method == .found { return body(nil) }
-        guard let cast = SampleCasts.cast(sample, to: method.input, scope) else { return nil }
-        if method == .boolean { return cast.boolean ? body(nil) : nil }
-        let query: PatternQuery
-        switch method {
-        case .integer: unsafe query = .number(cast.integer)
-        case .length: unsafe query = .number(Int64(cast.byteCount))
-        case .ip:
-            if let address = cast.ipv4 {
-                unsafe query = .ipv4(address.value)
-            } else if let address = cast.ipv6 {
-                unsafe query = .ipv6(address)
-            } else {
-                return nil
-            }
-        // SAFETY: the sample's bytes stand during the evaluation.
-        default: unsafe query = .bytes(cast.bytes)
+        var cast = sample
+        switch input {
+        case .any: return body(nil)
+        case .type(let type) where sample.type == type: break
+        case .type, .address:
+            guard let other = SampleCasts.cast(sample, to: input, scope) else { return nil }
+            cast = other
         }
+        if method == .boolean { return cast.boolean ? body(nil) : nil }
         scope.patternReader.enter()
         defer { scope.patternReader.leave() }
+        guard let record = unsafe find(cast, scope) else { return nil }
+        return unsafe body(record)
+    }
+
+    /// The winner for a sample of the method's type. Within the reader's `enter` and `leave`.
+    @inline(__always)
+    private func find(_ sample: Sample, _ scope: SampleScope) -> RecordPointer? {
         guard let pointer = unsafe current.load(ordering: .acquiring) else { return nil }
         // SAFETY: an index, and what it finds, is retired, not freed, while a reader is within `enter` and `leave`.
-        let record = unsafe Unmanaged<PatternIndex>.fromOpaque(pointer)._withUnsafeGuaranteedRef {
-            unsafe $0.find(query, scope)
+        return unsafe Unmanaged<PatternIndex>.fromOpaque(pointer)._withUnsafeGuaranteedRef { index in
+            unsafe find(sample, index, scope)
         }
-        guard let record = unsafe record else { return nil }
-        return unsafe body(record)
+    }
+
+    @inline(__always)
+    private func find(_ sample: Sample, _ index: PatternIndex, _ scope: SampleScope) -> RecordPointer? {
+        switch method {
+        case .integer: return unsafe index.find(number: sample.integer)
+        case .length: return unsafe index.find(number: Int64(sample.byteCount))
+        case .ip:
+            if let address = sample.ipv4 { return unsafe index.find(ipv4: address.value) }
+            guard let address = sample.ipv6 else { return nil }
+            return unsafe index.find(ipv6: address)
+        // SAFETY: the sample's bytes stand during the evaluation.
+        default: return unsafe index.find(sample.bytes, scope)
+        }
     }
 
     // MARK: For the set, under its lock

@@ -7,9 +7,15 @@ import Synchronization
 /// something up at that time has finished: a reader notes the epoch when it begins and 0 when it ends; what was taken
 /// out in epoch `n` is freed when no reader has an epoch up to `n`. Writers never wait.
 ///
-/// Thread-safety: `enter` and `leave` are for the owner's thread; the note is read by writers of any thread.
-final class PatternReader: Sendable {
+/// A note costs an atomic exchange. So who evaluates rules one after the other keeps it (`keep`) from the first lookup
+/// to the last: what was taken out meanwhile is freed a little later.
+///
+/// Thread-safety: the note is read by writers of any thread; all else is for the owner's thread.
+// SAFETY: Sendable because what threads share is atomic; the flags are the owner's.
+final class PatternReader: @unchecked Sendable {
     private let epoch = Atomic<UInt64>(0)
+    private var isNoted = false
+    private var isKept = false
     // Readers of different threads must not share a cache line.
     private let padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
     private let registry: PatternReaders
@@ -23,12 +29,29 @@ final class PatternReader: Sendable {
 
     /// Begins a lookup. Lookups do not nest.
     func enter() {
+        if isNoted { return }
+        isNoted = true
         // An exchange is a full barrier: what the lookup loads is loaded after writers can see the note.
         _ = epoch.exchange(registry.epoch.load(ordering: .acquiring), ordering: .sequentiallyConsistent)
     }
 
     /// Ends it: pointers that were found must not be used any more.
-    func leave() { epoch.store(0, ordering: .releasing) }
+    func leave() {
+        if !isKept { forget() }
+    }
+
+    /// Keeps the note of the next lookup until `release`.
+    func keep() { isKept = true }
+
+    func release() {
+        isKept = false
+        if isNoted { forget() }
+    }
+
+    private func forget() {
+        isNoted = false
+        epoch.store(0, ordering: .releasing)
+    }
 
     fileprivate var current: UInt64 { epoch.load(ordering: .sequentiallyConsistent) }
 }

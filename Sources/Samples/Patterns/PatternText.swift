@@ -1,4 +1,5 @@
 import Base
+import Glibc
 
 /// Bounds of integers, both included (manual, section 7.1.2): `5`, `1:5`, `:5`, `5:`.
 struct PatternRange: BitwiseCopyable {
@@ -77,18 +78,35 @@ enum PatternSearch {
             return unsafe delimiters == .none || size == 0 || delimiters.contains(bytes[size - 1])
         }
         let head = unsafe ignoresCase ? text[0].lowercased : text[0]
-        for start in 0...(size - length) {
-            // SAFETY: places stay within the sample: start + length <= size.
-            guard unsafe (ignoresCase ? bytes[start].lowercased : bytes[start]) == head else { continue }
-            if delimiters != .none {
-                if start > 0, unsafe !delimiters.contains(bytes[start - 1]) { continue }
-                if start + length < size, unsafe !delimiters.contains(bytes[start + length]) { continue }
+        var start = 0
+        while start <= size - length {
+            if ignoresCase {
+                while start <= size - length, unsafe bytes[start].lowercased != head { start += 1 }
+            } else {
+                // SAFETY: the bytes from `start` to the last place where the text may begin.
+                guard let base = bytes.baseAddress,
+                    let found = unsafe memchr(base + start, Int32(head), size - length - start + 1)
+                else { return false }
+                start = unsafe UnsafeRawPointer(found) - base
             }
-            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<(start + length)])
-            if unsafe ignoresCase ? PatternBytes.equalFolded(text, part) : PatternBytes.equal(text, part) {
+            if unsafe start <= size - length && stands(text, at: start, in: bytes, delimiters, ignoresCase) {
                 return true
             }
+            start += 1
         }
         return false
+    }
+
+    private static func stands(
+        _ text: UnsafeRawBufferPointer, at start: Int, in bytes: UnsafeRawBufferPointer,
+        _ delimiters: PatternDelimiters, _ ignoresCase: Bool
+    ) -> Bool {
+        let end = start + text.count
+        if delimiters != .none {
+            if start > 0, unsafe !delimiters.contains(bytes[start - 1]) { return false }
+            if end < bytes.count, unsafe !delimiters.contains(bytes[end]) { return false }
+        }
+        let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+        return unsafe ignoresCase ? PatternBytes.equalFolded(text, part) : PatternBytes.equal(text, part)
     }
 }

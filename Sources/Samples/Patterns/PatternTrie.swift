@@ -235,9 +235,8 @@ final class TextTrieIndex: PatternIndex {
 
     override func remove(_ record: RecordPointer) { unsafe trie.remove(key(record.pattern), record) }
 
-    override func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? {
-        guard case .bytes(let bytes) = unsafe query else { return nil }
-        return unsafe trie.find(key(bytes), longest: longestWins)
+    override func find(_ bytes: UnsafeRawBufferPointer, _ scope: SampleScope) -> RecordPointer? {
+        unsafe trie.find(key(bytes), longest: longestWins)
     }
 }
 
@@ -314,18 +313,17 @@ final class AddressIndex: PatternIndex {
         return unsafe withUnsafeBytes(of: words) { unsafe body(TrieKey($0, bitCount: bitCount)) }
     }
 
-    /// Addresses of one family match patterns of the other by the rules of section 7.1.6.
-    override func find(_ query: PatternQuery, _ scope: SampleScope) -> RecordPointer? {
-        switch unsafe query {
-        case .ipv4(let value):
-            if let found = unsafe find(value) { return unsafe found }
-            return unsafe find(IPv6Address(high: 0, low: 0xFFFF << 32 | UInt64(value)))
-        case .ipv6(let address):
-            if let found = unsafe find(address) { return unsafe found }
-            guard let embedded = AddressIndex.embedded(address) else { return nil }
-            return unsafe find(embedded)
-        default: return nil
-        }
+    // Addresses of one family match patterns of the other by the rules of section 7.1.6.
+
+    override func find(ipv4 value: UInt32) -> RecordPointer? {
+        if let found = unsafe find(value) { return unsafe found }
+        return unsafe find(IPv6Address(high: 0, low: 0xFFFF << 32 | UInt64(value)))
+    }
+
+    override func find(ipv6 address: IPv6Address) -> RecordPointer? {
+        if let found = unsafe find(address) { return unsafe found }
+        guard let embedded = AddressIndex.embedded(address) else { return nil }
+        return unsafe find(embedded)
     }
 
     private func find(_ value: UInt32) -> RecordPointer? {

@@ -38,7 +38,7 @@ private final class Judge {
             scope.client = try #require(SocketAddress(numeric: source, port: 4000))
             scope.request = message
             defer { message.reset() }
-            return ConditionEvaluation(acls: section.acls).holds(rule, scope)
+            return RuleCondition(rule, section.acls).holds(scope)
         }
     }
 

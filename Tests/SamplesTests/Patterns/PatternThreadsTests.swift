@@ -23,6 +23,10 @@ struct PatternThreadsTests {
             let fixed = LiteralBytes(Array("/always/here".utf8))
             let other = LiteralBytes(Array("/sometimes/3".utf8))
             while !isDone.load(ordering: .acquiring) {
+                // Half of the lookups follow each other under one note.
+                let isKept = lookups.load(ordering: .relaxed) % 2 == 0
+                if isKept { scope.beginLookups() }
+                defer { scope.endLookups() }
                 for matcher in matchers {
                     scope.beginEvaluation()
                     if !matcher.matches(fixed.sample(), scope) { misses.wrappingAdd(1, ordering: .relaxed) }
