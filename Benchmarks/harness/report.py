@@ -64,7 +64,7 @@ def case_table(case, medians, failures):
 
 
 def summary(measured):
-    """One row for each case: the ratios of all programs to haproxy, and the budget."""
+    """One row for each case: the ratios of all programs to haproxy, and the budgets of readiness pollers and rings."""
     others = []
     for _, medians, _ in measured:
         others += [name for name in medians if name != "haproxy" and name not in others]
@@ -75,7 +75,8 @@ def summary(measured):
             continue
         row = [case.title, COLUMNS[case.figure][0]]
         row += [f"{medians[name][case.figure] / reference:.2f}" if name in medians else "" for name in others]
-        rows.append(row + [f"{case.budget:.2f}" if case.budget else ""])
+        budgets = [case.budget, case.ring_budget] if case.budget else []
+        rows.append(row + [" / ".join(f"{budget:.2f}" for budget in dict.fromkeys(budgets))])
     if not rows:
         return ""
     return "### Ratios to haproxy (smaller is better)\n\n" + table(["case", "figure", *others, "budget"], rows) + "\n"
