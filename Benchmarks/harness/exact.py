@@ -6,8 +6,7 @@ import time
 
 from . import processes
 
-REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\nUser-Agent: exact/1\r\nAccept: */*\r\n\r\n"
-REQUEST_CLOSE = REQUEST[:-2] + b"Connection: close\r\n\r\n"
+FIELDS = b" HTTP/1.1\r\nHost: bench\r\nUser-Agent: exact/1\r\nAccept: */*\r\n"
 
 
 class _Client:
@@ -22,7 +21,7 @@ class _Client:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.load.selector.register(self.socket, selectors.EVENT_READ, self)
         self.received, self.wanted = b"", 0
-        self.socket.sendall(REQUEST_CLOSE if self.load.close else REQUEST)
+        self.socket.sendall(self.load.request)
 
     def ready(self):
         """Returns whether the answer is whole."""
@@ -55,7 +54,9 @@ class ExactLoad:
     fast it is beside the client.
     """
 
-    def __init__(self, port, count, connections, close=False):
+    def __init__(self, port, count, connections, close=False, path="/"):
+        end = b"Connection: close\r\n\r\n" if close else b"\r\n"
+        self.request = b"GET " + path.encode("ascii") + FIELDS + end
         self.port, self.count, self.connections, self.close = port, count, connections, close
         self.selector = selectors.DefaultSelector()
 
