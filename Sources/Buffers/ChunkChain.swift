@@ -91,6 +91,16 @@ public struct ChunkChain: ~Copyable {
     /// Drops `count` bytes from the front, releasing the chunks that are used up.
     public mutating func removeFirst(_ count: Int) {
         precondition(count <= byteCount, "removed more than there is")
+        // Most of what is sent is one chunk, and is sent as a whole.
+        if chunkCount == 1 && count == byteCount {
+            // SAFETY: the head slot holds a reference, which the chunk made of it releases.
+            let reference = unsafe ring![Int(head)]
+            chunkCount = 0
+            byteCount = 0
+            head = 0
+            _ = Chunk(adopting: reference)
+            return
+        }
         var left = count
         while left > 0 {
             // SAFETY: byteCount > 0 means that the head slot holds a reference.

@@ -176,7 +176,7 @@ extension Worker {
     // MARK: 5. Reports
 
     /// Whether other threads accept what this one is told of.
-    var sharesListeners: Bool { group.workers.count > 1 }
+    var sharesListeners: Bool { table.threads > 1 }
 
     /// Whether a token is a listener's. It is for the order of reports alone: a stale one is told from others later.
     @inline(__always)

@@ -34,6 +34,9 @@ final class Backend {
     private let unlisted: Server?
     private let active: RoundRobin
     private let backup: RoundRobin
+    /// The servers of `active`, referred to without counting.
+    // SAFETY: `servers` keeps them.
+    private let activeServers: [Lasting<Server>]
     /// For each turn of a cycle, the server's index in `servers`.
     private let activeIndexes: [Int]
     private let backupIndexes: [Int]
@@ -54,6 +57,7 @@ final class Backend {
         self.source = source
         activeIndexes = servers.indices.filter { !servers[$0].settings.isBackup }
         backupIndexes = servers.indices.filter { servers[$0].settings.isBackup }
+        activeServers = activeIndexes.map { Lasting(servers[$0]) }
         active = RoundRobin(weights: activeIndexes.map { servers[$0].settings.weight })
         backup = RoundRobin(weights: backupIndexes.map { servers[$0].settings.weight })
     }
@@ -89,6 +93,15 @@ final class Backend {
         let second = pickBackup(avoiding: avoided)
         if case .none = second, let avoided, avoided.isUsable { return again(avoided) }
         return second
+    }
+
+    /// The server whose turn it is, with a place taken on it, where nothing is in the way of that: it nearly always is
+    /// so. Else nothing is taken, and `assign` finds out more.
+    func firstTurn() -> Lasting<Server> {
+        guard unlisted == nil, queue.count == 0, !active.isEmpty else { return Lasting() }
+        let server = activeServers[active.next()]
+        let isTaken = server.with { $0.isUsable && $0.reserve(limit: limit(of: $0)) }
+        return isTaken == true ? server : Lasting()
     }
 
     /// Takes a place on a certain server. `.full`: the stream may wait for it; `.none`: it is down.

@@ -119,16 +119,36 @@ final class IdlePool: TransportConsumer {
 
     /// Keeps a connection, or closes it when there are too many. Nothing may be owed on it.
     func put(_ connection: ServerConnection, on worker: Worker) {
+        // SAFETY: retained here, as `put` asks.
+        unsafe put(Unmanaged.passRetained(connection), on: worker)
+    }
+
+    /// The same for a reference that is the caller's, and the pool's from then on.
+    func put(_ connection: Unmanaged<ServerConnection>, on worker: Worker) {
+        // SAFETY: the reference is retained, as stated; the list holds it, or nobody does.
+        let isKept = unsafe connection._withUnsafeGuaranteedRef { keeps($0, on: worker) }
+        if isKept { newest = unsafe connection.takeRetainedValue() } else { unsafe connection.release() }
+    }
+
+    /// Makes a connection the list's newest but for the reference to it; false: it was closed instead.
+    private func keeps(_ connection: ServerConnection, on worker: Worker) -> Bool {
         let wasCounted = unsafe connection.demand != nil
         let isSpare = wasCounted && count + used > max(peak, peakBefore)
-        if isSpare || isFull(connection.server) || purgeDelayMilliseconds == 0 { return connection.close(reset: true) }
+        if isSpare || isFull(connection.server) || purgeDelayMilliseconds == 0 {
+            connection.close(reset: true)
+            return false
+        }
         if wasCounted { connectionLeft() }
         unsafe connection.demand = nil
         connection.idleSince = worker.now
         unsafe connection.previous = nil
-        if let newest { unsafe newest.previous = connection } else { unsafe oldest = connection }
-        connection.next = newest.take()
-        newest = connection
+        // Moved from place to place: that counts no reference.
+        if let first = newest.take() {
+            unsafe first.previous = connection
+            connection.next = consume first
+        } else {
+            unsafe oldest = connection
+        }
         add(1)
         let transport = connection.transport
         transport.setConsumer(self)
@@ -136,6 +156,7 @@ final class IdlePool: TransportConsumer {
         transport.receive(credit: 1)
         if isShared { offer(connection) }
         if count == 1 { worker.schedule(self, at: worker.now.adding(milliseconds: purgeDelayMilliseconds)) }
+        return true
     }
 
     private func unlink(_ connection: ServerConnection) {

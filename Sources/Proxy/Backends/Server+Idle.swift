@@ -12,11 +12,16 @@ extension Server {
     /// - Parameter provenOnly: only one that was used again before, which shows that the server allows it.
     func acquireIdle(provenOnly: Bool = false, on worker: Worker) -> ServerConnection? {
         guard mayShare else { return nil }
-        let own = idle[worker.index]
-        if let connection = own.take(provenOnly: provenOnly, on: worker) { return connection }
-        if idle.count == 1 || (settings.poolLowConn > 0 && idleCount < settings.poolLowConn) { return nil }
+        let own = withPool(of: worker) { $0.take(provenOnly: provenOnly, on: worker) }
+        if let own, let own { return own }
+        return idle.count == 1 ? nil : acquireOthers(provenOnly, worker)
+    }
+
+    @inline(never)
+    private func acquireOthers(_ provenOnly: Bool, _ worker: Worker) -> ServerConnection? {
+        if settings.poolLowConn > 0 && idleCount < settings.poolLowConn { return nil }
         guard let connection = takeOverIdle(provenOnly: provenOnly, by: worker) else { return nil }
-        connection.enter(own, at: worker.now)
+        connection.enter(idle[worker.index], at: worker.now)
         return connection
     }
 

@@ -32,6 +32,14 @@ final class Server {
     var isUsable: Bool { settings.weight > 0 && isUp.load(ordering: .relaxed) }
     /// Idle connections, a pool for each worker.
     let idle: [IdlePool]
+    /// The same, referred to without counting.
+    // SAFETY: `idle` keeps them.
+    private let pools: [Lasting<IdlePool>]
+    /// Calls the body with a worker's pool.
+    @inline(__always)
+    func withPool<Result>(of worker: Worker, _ body: (IdlePool) -> Result) -> Result? {
+        pools[worker.index].with(body)
+    }
     /// Idle connections of all workers, as far as they have seen what others took from them. Any thread.
     var idleCount: Int { idle.reduce(0) { $0 + $1.count } }
 
@@ -52,6 +60,7 @@ final class Server {
         isUp = Atomic(!settings.isDisabled)
         let isShared = sharesIdle && workerCount > 1
         idle = (0..<workerCount).map { IdlePool(settings, worker: $0, isShared: isShared) }
+        pools = idle.map { Lasting($0) }
     }
 
     /// Takes a place on the server if one is free under `limit` (0: no limit).

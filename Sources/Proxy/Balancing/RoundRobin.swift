@@ -29,7 +29,8 @@ final class RoundRobin: Sendable {
     /// The server whose turn it is.
     func next() -> Int {
         let turn = position.wrappingAdd(1, ordering: .relaxed).oldValue
-        return Int(cycle[Int(turn % UInt(cycle.count))])
+        // A division costs more than all the rest.
+        return Int(cycle[cycle.count == 1 ? 0 : Int(turn % UInt(cycle.count))])
     }
 
     private static func reduced(_ weights: [Int]) -> [Int] {

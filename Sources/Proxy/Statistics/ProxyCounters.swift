@@ -66,6 +66,7 @@ public final class ProxyCounters: @unchecked Sendable {
     }
 
     /// Adds, on the thread of the worker with that index.
+    @inline(__always)
     public func add(_ field: Field, _ count: UInt64 = 1, on worker: Int) {
         precondition(worker >= 0 && worker < workerCount, "a counter has one row for each worker")
         // SAFETY: the row is in bounds by the check, and the field by the size of a row.
@@ -93,15 +94,16 @@ public final class ProxyCounters: @unchecked Sendable {
     }
 
     /// Counts bytes in both directions.
+    @inline(__always)
     public func count(bytesIn: UInt64, bytesOut: UInt64, on worker: Int) {
         add(.bytesIn, bytesIn, on: worker)
         add(.bytesOut, bytesOut, on: worker)
     }
 
     /// Counts a request that has ended: its bytes and the class of its status.
-    public func count(_ record: borrowing LogRecord, on worker: Int) {
-        count(bytesIn: record.uncountedUploaded, bytesOut: record.uncountedRead, on: worker)
-        add(ProxyCounters.field(ofStatus: record.status), on: worker)
+    public func count(bytesIn: UInt64, bytesOut: UInt64, status: Int32, on worker: Int) {
+        count(bytesIn: bytesIn, bytesOut: bytesOut, on: worker)
+        add(ProxyCounters.field(ofStatus: status), on: worker)
     }
 
     /// The counter of a status: by its hundreds; `statusOther` for what is none, -1 included.

@@ -32,7 +32,8 @@ final class HTTPConnection: TransportConsumer {
     private(set) var idleSince = Ticks.zero
     private(set) var requestCount: Int32 = 0
     private var slot: Int32 = 0
-    private var exchange: HTTPExchange?
+    // SAFETY: the reference is the connection's while an exchange serves it, which then gives itself back.
+    private var exchange: Unmanaged<HTTPExchange>?
     /// The bytes of the next request, received with those of the last.
     private var pending: Chunk?
     /// A server connection that no other client may use (`http-reuse never`).
@@ -43,6 +44,11 @@ final class HTTPConnection: TransportConsumer {
         set { unsafe lastServerReference = newValue.map { unsafe Unmanaged.passUnretained($0) } }
     }
     private var lastServerReference: Unmanaged<Server>?
+    /// Whether there is a server that the next request might prefer.
+    var hasLastServer: Bool { unsafe lastServerReference != nil }
+
+    /// The connection that no other client may use, now the caller's.
+    func takeOwnServer() -> ServerConnection? { ownServer == nil ? nil : ownServer.take() }
 
     /// Takes over an accepted socket; `start` begins.
     init(_ fd: Int32, context: WorkerContext, listener: Listener, client: LogAddress) {
@@ -63,6 +69,8 @@ final class HTTPConnection: TransportConsumer {
         self.client = client
         super.init()
     }
+
+    deinit { unsafe exchange?.release() }
 
     /// The context's, stored: reading it through would count a reference each time.
     private let worker: Worker
@@ -93,10 +101,12 @@ final class HTTPConnection: TransportConsumer {
         acceptDateMicroseconds = stream.record.acceptDateMicroseconds
         idleSince = stream.acceptTicks
         variables = stream.sessionVariables
-        let exchange = beginExchange()
+        let taken = unsafe beginExchange()
+        let exchange = unsafe taken.takeUnretainedValue()
         exchange.takeOver(stream, bytes)
         guard stream.clientEnded else { return }
-        if self.exchange === exchange { exchange.transportReceivedEnd(transport) } else { end() }
+        let goesOn = unsafe self.exchange?.toOpaque() == taken.toOpaque()
+        if goesOn { exchange.transportReceivedEnd(transport) } else { end() }
     }
 
     private func wait(_ milliseconds: Int?) {
@@ -112,7 +122,18 @@ final class HTTPConnection: TransportConsumer {
             if transport.credit == 0 { end() }
             return
         }
-        beginExchange().begin(with: chunk)
+        begin(with: chunk)
+    }
+
+    private func begin(with chunk: consuming Chunk) {
+        var first: Chunk? = consume chunk
+        let exchange = unsafe beginExchange()
+        unsafe exchange._withUnsafeGuaranteedRef { if let chunk = first.take() { $0.begin(with: chunk) } }
+    }
+
+    private func abandon(_ cause: TerminationCause) {
+        let exchange = unsafe beginExchange()
+        unsafe exchange._withUnsafeGuaranteedRef { $0.abandonedBeforeRequest(cause) }
     }
 
     /// Keeps the server connection for this client's next request.
@@ -128,45 +149,47 @@ final class HTTPConnection: TransportConsumer {
         ownServer = nil
     }
 
-    private func beginExchange() -> HTTPExchange {
+    private func beginExchange() -> Unmanaged<HTTPExchange> {
         worker.disarm(self)
         requestCount += 1
-        let exchange = context.takeExchange()
-        self.exchange = exchange
-        transport.setConsumer(exchange)
-        exchange.attach(to: self)
-        return exchange
+        let taken = unsafe context.takeExchange()
+        unsafe exchange = taken
+        unsafe taken._withUnsafeGuaranteedRef { exchange in
+            transport.setConsumer(exchange)
+            exchange.attach(to: self)
+        }
+        return unsafe taken
     }
 
     override func transportReceivedEnd(_ transport: Transport) {
         guard transport === self.transport else { return dropOwnServer() }
         if requestCount > 0 || isLingering { return end() }
-        beginExchange().abandonedBeforeRequest(.client)
+        abandon(.client)
     }
 
     override func transport(_ transport: Transport, failed error: SystemError) {
         guard transport === self.transport else { return dropOwnServer() }
         if requestCount > 0 || isLingering { return end() }
-        beginExchange().abandonedBeforeRequest(.client)
+        abandon(.client)
     }
 
     /// The wait for a request is over, or a pipelined request is due.
     override func run(on worker: Worker, _ reason: WakeReason) {
-        if isOver || exchange != nil { return }
+        if unsafe isOver || exchange != nil { return }
         if let chunk = pending.take() {
-            beginExchange().begin(with: chunk)
+            begin(with: chunk)
             return
         }
         guard reason.contains(.timer), deadline <= worker.now || deadline == .never else { return }
         if requestCount > 0 || isLingering { return end() }
-        beginExchange().abandonedBeforeRequest(.clientTimeout)
+        abandon(.clientTimeout)
     }
 
     // MARK: After an exchange
 
     /// The response has been sent and the connection goes on. `rest` is what has come of the next request.
     func exchangeCompleted(rest: consuming Chunk?) {
-        exchange = nil
+        unsafe exchange = nil
         transport.setConsumer(self)
         idleSince = worker.now
         if let rest {
@@ -187,7 +210,7 @@ final class HTTPConnection: TransportConsumer {
     /// With bytes of the client on their way, closing would reset the connection and take the response from the client
     /// (RFC 9112 section 9.6): with `lingers` what still comes is read and dropped, for a short while.
     func exchangeEndedConnection(reset: Bool, lingers: Bool) {
-        exchange = nil
+        unsafe exchange = nil
         guard lingers else { return end(reset: reset) }
         transport.setConsumer(self)
         isLingering = true
@@ -199,12 +222,12 @@ final class HTTPConnection: TransportConsumer {
     private static let lingerMilliseconds = 1000
 
     /// Counts what has passed of the request that is being served.
-    func countSoFar() { exchange?.countSoFar() }
+    func countSoFar() { unsafe exchange?._withUnsafeGuaranteedRef { $0.countSoFar() } }
 
     /// Closes at once if no request is being served; for stopping.
     func closeIfIdle() {
         if frontend.settings.options.contains(.idleCloseOnResponse) { return }
-        guard exchange == nil && pending == nil && requestCount > 0 && !isOver && !isLingering else { return }
+        guard unsafe exchange == nil && pending == nil && requestCount > 0 && !isOver && !isLingering else { return }
         if context.closeSpreadEnd == nil { end() } else { closeInTime() }
     }
 

@@ -72,7 +72,9 @@ extension HTTPExchange {
     /// Writes a response's head for the client; nil if it does not fit.
     func writeResponseHead(_ connection: ConnectionOption, into chunk: inout Chunk) -> Int? {
         var option = connection
-        if frontend.settings.options.contains(.caseAdjustClient) { adjustCase(response, &option) }
+        if frontendReference.with({ $0.settings.options.contains(.caseAdjustClient) }) == true {
+            adjustCase(response, &option)
+        }
         // SAFETY: the head's bytes lie in a chunk that the exchange keeps, the region in a fresh block.
         return unsafe HeadSerializer.writeResponse(
             response, version: .http11, connection: option, into: chunk.freeBytes)
@@ -108,8 +110,10 @@ extension HTTPExchange {
     /// Whose connection is kept may be preferred for the client's next request (manual, section 4.2, `option
     /// prefer-last-server`).
     func keepInMind(_ server: Server, _ backend: Backend) {
-        let isPreferred = client.isBound || backend.settings.options.contains(.preferLastServer)
-        client.lastServer = isPreferred && server.isListed ? server : nil
+        clientReference.with { client in
+            let isPreferred = client.isBound || backend.settings.options.contains(.preferLastServer)
+            client.lastServer = isPreferred && server.isListed ? server : nil
+        }
     }
 
     /// A server that asks for authentication by a scheme that is bound to the connection (RFC 4559) is the client's

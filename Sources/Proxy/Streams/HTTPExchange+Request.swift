@@ -25,7 +25,7 @@ extension HTTPExchange {
             requestChunk = consume chunk
         }
         // SAFETY: the chunk stays in `requestChunk`, its bytes in place, until the head is reset or rebased.
-        let isLenient = frontend.settings.options.contains(.acceptInvalidRequest)
+        let isLenient = frontendReference.with { $0.settings.options.contains(.acceptInvalidRequest) } ?? false
         let limits = isLenient ? context.lenientLimits : parserLimits
         switch unsafe RequestParser(limits: limits).parse(requestBytes, into: request) {
         case .needMore:
@@ -57,14 +57,12 @@ extension HTTPExchange {
 
     /// The head is whole: what it asks for, and where it goes.
     private func requestParsed(_ headLength: Int) {
-        // Locals, here and below: each reading of a variable that refers to an object would count a reference.
-        let frontend = self.frontend!
         record.requestMilliseconds = elapsed(since: requestStart)
-        if frontend.logger.wantsRequestLine { captureRequestLine() }
+        if frontendReference.with({ $0.logger.wantsRequestLine }) == true { captureRequestLine() }
         directives = request.connectionDirectives
         let framing = request.requestFraming
         if request.version < .http11 && framing != .none && refusesPayload() { return }
-        requestBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
+        requestBody.start(framing, parserLimits)
         keepsClient = false
         splitBody(headLength)
         if state != .requestHead { return }
@@ -72,13 +70,19 @@ extension HTTPExchange {
         keepsClient = directives.contains(.persistent) && !request.isFramingDoubtful && connectionMode != .close
         clientDeadline = .never
         state = .server
-        if frontend.processing.touchesRequests { beginRules() } else { enterBackend() }
+        if frontendReference.with({ $0.processing.touchesRequests }) == true { beginRules() } else { enterBackend() }
     }
 
     /// The frontend lets the request pass: its backend is chosen.
     func enterBackend() {
-        let frontend = self.frontend!
-        guard let chosen = chooseBackend(frontend) else { return respond(503, .server, .connect) }
+        frontendReference.with { frontend in
+            let chosen = frontend.rules.isEmpty ? Lasting(frontend.defaultBackend) : chooseBackend(frontend)
+            if chosen.isEmpty { return respond(503, .server, .connect) }
+            chosen.with { enter($0, from: frontend) }
+        }
+    }
+
+    private func enter(_ chosen: Backend, from frontend: Frontend) {
         enter(chosen)
         if chosen.settings.mode == .tcp { return abort(.internalError, .request) }
         let options = frontend.settings.options.union(chosen.settings.options)
@@ -92,9 +96,14 @@ extension HTTPExchange {
 
     /// All rules let the request pass: a server is wanted.
     func seekServer() {
-        guard let frontend, let chosen = backend else { return }
+        frontendReference.with { frontend in backendReference.with { seekServer(frontend, $0) } }
+    }
+
+    private func seekServer(_ frontend: Frontend, _ chosen: Backend) {
         if let rules { rules.phase = .none }
-        if let server = preferredServer(chosen) { ruleState.preferredServer = server }
+        if clientReference.with({ $0.hasLastServer }) == true || !chosen.processing.useServers.isEmpty {
+            preferServer(chosen)
+        }
         prepareHead(frontend, chosen)
         if let header = frontend.processing.uniqueIDHeader { addUniqueID(header) }
         if !requestBody.isDone {
@@ -106,19 +115,24 @@ extension HTTPExchange {
         if state != .spare { arm() }
     }
 
-    private func chooseBackend(_ frontend: Frontend) -> Backend? {
-        if frontend.rules.isEmpty { return frontend.defaultBackend }
-        if let chosen = rules?.chosenBackend.take() { return chosen }
+    @inline(never)
+    private func preferServer(_ chosen: Backend) {
+        if let server = preferredServer(chosen) { ruleState.preferredServer = server }
+    }
+
+    private func chooseBackend(_ frontend: Frontend) -> Lasting<Backend> {
+        if let chosen = rules?.chosenBackend.take() { return Lasting(chosen) }
         let scope = context.scope
         scope.attach(self, request: request)
         defer { scope.detach() }
-        return frontend.backend(for: scope, context.texts)
+        // SAFETY: backends live as long as the runtime.
+        return Lasting(frontend.backend(for: scope, context.texts))
     }
 
     /// Nothing more of the client is wanted now; with `option abortonclose` its end is, so that it is read on, as far
     /// as a block holds the requests that it may have sent ahead.
     private func requestIsWhole() {
-        client.transport.receive(credit: aborts ? surplusRoom : 0)
+        clientLine.with { $0.receive(credit: aborts ? surplusRoom : 0) }
     }
 
     private var surplusRoom: Int {
@@ -317,21 +331,20 @@ extension HTTPExchange {
         if let prefix = server.settings.redirectionPrefix, request.method == .get || request.method == .head {
             return redirect(to: prefix)
         }
-        let client = self.client!
-        if let own = client.ownServer {
-            client.ownServer = nil
-            if own.server === server {
-                return use(own)
-            }
+        // Taken, not read: that counts no reference.
+        if let own = clientReference.with({ $0.takeOwnServer() }) ?? nil {
+            if own.server === server { return use(own) }
             own.close(reset: true)
         }
-        if let idle = idleConnection(to: server, isFirst: client.requestCount == 1) { return use(idle) }
+        if let idle = idleConnection(to: server, isFirst: isFirstOfClient) { return use(idle) }
         openConnection(to: server)
     }
 
+    private var isFirstOfClient: Bool { clientReference.with { $0.requestCount == 1 } ?? true }
+
     /// An idle connection that may carry this request (manual, section 4.2, `http-reuse`).
     private func idleConnection(to server: Server, isFirst: Bool) -> ServerConnection? {
-        switch backend?.settings.httpReuse {
+        switch backendReference.with({ $0.settings.httpReuse }) {
         case .none, .never: return nil
         case .safe: return isFirst ? nil : server.acquireIdle(on: worker)
         case .aggressive: return server.acquireIdle(provenOnly: isFirst, on: worker)
@@ -339,23 +352,26 @@ extension HTTPExchange {
         }
     }
 
-    private func use(_ idle: ServerConnection) {
-        connection = idle
+    private func use(_ idle: consuming ServerConnection) {
         isReused = true
         context.statistics.reusedServerConnections.add()
         idle.transport.setConsumer(self)
+        connection = consume idle
         connectionEstablished()
     }
 
     /// Sends the head, and as much of the body as there is.
     func sendRequest() {
-        guard let used = connection, let backend else { return }
+        withConnection { used in backendReference.with { sendRequest(on: used, $0) } }
+    }
+
+    private func sendRequest(on used: ServerConnection, _ backend: Backend) {
         used.requestCount += 1
         state = .responseHead
         hasResponseBytes = false
         response.reset()
         keepsServer = connectionMode == .keepAlive
-        guard var chunk = worker.pool.take() else { return respond(500, .resource, .connect) }
+        guard var chunk = takeBlock() else { return respond(500, .resource, .connect) }
         guard let written = writeRequestHead(backend, used.server, into: &chunk) else {
             return respond(400, .proxy, .request)
         }

@@ -41,7 +41,7 @@ extension HTTPExchange {
 
     /// Parses what has come, one head after another until the final one.
     private func parseResponse() {
-        let isLenient = backend?.settings.options.contains(.acceptInvalidResponse) == true
+        let isLenient = backendReference.with { $0.settings.options.contains(.acceptInvalidResponse) } == true
         let limits = isLenient ? context.lenientLimits : parserLimits
         // Bounded: each round takes a head off the chunk, or ends.
         while true {
@@ -96,7 +96,7 @@ extension HTTPExchange {
         record.status = Int32(response.status.code)
         if retriesStatus(Int(response.status.code)) { return }
         let framing = response.responseFraming(requestMethod: request.method)
-        responseBody.start(framing, decoder: ChunkedDecoder(limits: parserLimits))
+        responseBody.start(framing, parserLimits)
         let ownDirectives = response.connectionDirectives
         if context.endsConnection { keepsClient = false }
         if !ownDirectives.contains(.persistent) || response.isFramingDoubtful { keepsServer = false }
@@ -139,7 +139,7 @@ extension HTTPExchange {
     private func sendResponseHead(
         _ headLength: Int, _ ownDirectives: ConnectionDirectives, _ option: ConnectionOption
     ) {
-        guard var head = responseChunk.take(), var chunk = worker.pool.take() else {
+        guard var head = responseChunk.take(), var chunk = takeBlock() else {
             return respond(502, .resource, .headers)
         }
         if ownDirectives.rawValue & ~ConnectionDirectives.persistent.rawValue != 0 || response.has(.keepAlive)
@@ -159,8 +159,8 @@ extension HTTPExchange {
         if bodyBytes > 0 { head.removeFirst(headLength) }
         _ = requestChunk.take()
         _ = replay.take()
-        client.transport.send(chunk)
-        if frontend.logger.logsEarly { logEarly() }
+        queueForClient(chunk)
+        if frontendReference.with({ $0.logger.logsEarly }) == true { logEarly() }
         if bodyBytes > 0 {
             forwardResponse(head)
         } else {
@@ -200,7 +200,7 @@ extension HTTPExchange {
                 chunk.removeLast(chunk.count - count)
             }
             sendToClient(chunk)
-            if !responseBody.isDone && connection?.transport.deliversMore == true { return }
+            if !responseBody.isDone && withConnection({ $0.transport.deliversMore }) == true { return }
             if moreFollows { openResponseLane() }
         case .chunked:
             if responseBody.unchunks { return forwardUnchunked(chunk) }
@@ -256,29 +256,36 @@ extension HTTPExchange {
 
     private func sendToClient(_ chunk: consuming Chunk) {
         record.bytesRead &+= UInt64(chunk.count)
-        client.transport.send(chunk)
+        queueForClient(chunk)
+    }
+
+    private func queueForClient(_ chunk: consuming Chunk) {
+        var queued: Chunk? = consume chunk
+        clientLine.with { transport in if let chunk = queued.take() { transport.send(chunk) } }
     }
 
     /// Pushes out what was queued for the client, and lets the server send on as there is room.
     private func responseForwarded(moreFollows: Bool = false) {
-        let result = client.transport.flush(more: moreFollows && !sendsAtOnce)
+        let result = clientLine.with { $0.flush(more: moreFollows && !sendsAtOnce) } ?? .done
         if case .failed = result { return clientFailed() }
         if state == .tunnel { return tunnelOpened() }
         if responseBody.isDone {
             serverDeadline = .never
             state = .finishing
-            connection?.transport.receive(credit: 1)
+            withConnection { $0.transport.receive(credit: 1) }
         } else {
             let isSplicing = SpliceLanes.count(lanes.response) > 0
-            let room = isSplicing ? 0 : max(0, context.windowBytes - client.transport.queuedByteCount)
-            if let server = connection?.transport {
-                server.receive(credit: room)
-                server.bulk = responseBody.bulk(upTo: room)
+            let queued = clientLine.with { $0.queuedByteCount } ?? 0
+            let room = isSplicing ? 0 : max(0, context.windowBytes - queued)
+            let bulk = responseBody.bulk(upTo: room)
+            withConnection { used in
+                used.transport.receive(credit: room)
+                used.transport.bulk = bulk
             }
             serverDeadline = room > 0 ? deadline(serverWaitMilliseconds) : .never
         }
         if result != .done {
-            clientDeadline = deadline(frontend.settings.timeouts.clientMilliseconds)
+            clientDeadline = deadline(frontendReference.with { $0.settings.timeouts.clientMilliseconds } ?? nil)
         } else if requestBody.isDone {
             clientDeadline = .never
         }
@@ -338,7 +345,7 @@ extension HTTPExchange {
 
     /// 101, or a CONNECT that was accepted: the head goes out, then bytes flow both ways (RFC 9110 section 7.8, 9.3.6).
     private func startTunnel(_ headLength: Int, _ ownDirectives: ConnectionDirectives) {
-        requestBody.start(.tunnel, decoder: requestBody.decoder)
+        requestBody.start(.tunnel, parserLimits)
         state = .tunnel
         let early = surplus.take()
         let isConnect = request.method == .connect

@@ -14,12 +14,13 @@ extension HTTPExchange {
             return rules.inspectionDeadline == .never
                 ? nil : max(0, Int(clamping: rules.inspectionDeadline.milliseconds(since: worker.now)))
         }
-        return rules?.serverMilliseconds ?? backend?.settings.timeouts.serverMilliseconds
+        return rules?.serverMilliseconds ?? backendReference.with { $0.settings.timeouts.serverMilliseconds } ?? nil
     }
 
     /// Whether backend or frontend have something to do with responses.
     var touchesResponse: Bool {
-        frontend.processing.touchesResponses || backend?.processing.touchesResponses == true
+        frontendReference.with { $0.processing.touchesResponses } == true
+            || backendReference.with { $0.processing.touchesResponses } == true
     }
 
     /// Whether a response of our own is looked at by rules.

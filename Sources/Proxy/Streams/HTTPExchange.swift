@@ -14,6 +14,8 @@ import HTTP
 /// comes from the server, `+Failures` what goes wrong.
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: `nextSpare` is the worker's list's, which keeps what it links.
+@safe
 final class HTTPExchange: ProxiedStream {
     /// What the exchange is doing.
     enum State {
@@ -43,9 +45,9 @@ final class HTTPExchange: ProxiedStream {
         /// Whether only the content is passed on, because the recipient does not know the chunked coding.
         var unchunks = false
 
-        mutating func start(_ framing: BodyFraming, decoder: ChunkedDecoder) {
+        mutating func start(_ framing: BodyFraming, _ limits: HTTPLimits) {
             self.framing = framing
-            self.decoder = decoder
+            if framing == .chunked { decoder = ChunkedDecoder(limits: limits) }
             unchunks = false
             remaining = 0
             isDone = framing == .none
@@ -79,8 +81,17 @@ final class HTTPExchange: ProxiedStream {
         }
     }
 
-    var client: HTTPConnection!
-    /// The identity of the client's transport, to tell it from the server's.
+    /// The client's connection; nil in a spare exchange.
+    var client: HTTPConnection! {
+        get { clientReference.object }
+        set { clientReference = Lasting(newValue) }
+    }
+    // SAFETY: a connection lives until the turn after its end, and has an exchange until then at most; its transport is
+    // its own.
+    var clientReference = Lasting<HTTPConnection>()
+    /// The client's transport.
+    private(set) var clientLine = Lasting<Transport>()
+    /// Its identity, to tell it from the server's.
     private var clientTransportID: ObjectIdentifier?
     var state = State.spare
     let request: MessageHead
@@ -122,7 +133,7 @@ final class HTTPExchange: ProxiedStream {
 
     let parserLimits: HTTPLimits
     /// The next of its worker's spare exchanges, and the turn in which it became one.
-    var nextSpare: HTTPExchange?
+    var nextSpare: Unmanaged<HTTPExchange>?
     var spareSince: UInt64 = 0
 
     override init(context: WorkerContext) {
@@ -166,24 +177,30 @@ final class HTTPExchange: ProxiedStream {
 
     /// Prepares for a request on the connection.
     func attach(to connection: HTTPConnection) {
-        client = connection
+        clientReference = Lasting(connection)
+        clientLine = Lasting(connection.transport)
         clientTransportID = ObjectIdentifier(connection.transport)
-        let frontend = connection.frontend
-        self.frontend = frontend
+        frontendReference = Lasting(connection.listener.frontend)
         state = .requestHead
         acceptTicks = connection.idleSince
         requestStart = worker.now
         record.client = connection.client
-        record.frontend = frontend.name
+        frontendReference.with { frontend in
+            record.frontend = frontend.name
+            connectionMode = frontend.settings.httpConnectionMode
+        }
         record.reset()
         record.acceptDateMicroseconds = connection.acceptDateMicroseconds
         record.requestDateMicroseconds = worker.wallClockMicroseconds
         record.idleMilliseconds = elapsed(since: connection.idleSince)
-        connectionMode = frontend.settings.httpConnectionMode
-        if let rewritten = sessionVariables?.destination {
-            ruleState.destination = rewritten.address
-            ruleState.changesDestination = true
-        }
+        if connection.variables != nil { takeDestination() }
+    }
+
+    @inline(never)
+    private func takeDestination() {
+        guard let rewritten = sessionVariables?.destination else { return }
+        ruleState.destination = rewritten.address
+        ruleState.changesDestination = true
     }
 
     /// Gives the exchange back when there was no request: it served rules for a connection.
@@ -199,11 +216,12 @@ final class HTTPExchange: ProxiedStream {
     }
 
     private func beginCounting() {
-        let frontend = self.frontend!
-        let timeouts = frontend.settings.timeouts
-        clientDeadline = deadline(timeouts.httpRequestMilliseconds ?? timeouts.clientMilliseconds)
         context.statistics.requests.add()
-        frontend.counters.add(.requests, on: worker.index)
+        frontendReference.with { frontend in
+            clientDeadline = deadline(
+                frontend.settings.timeouts.httpRequestMilliseconds ?? frontend.settings.timeouts.clientMilliseconds)
+            frontend.counters.add(.requests, on: worker.index)
+        }
     }
 
     /// Waits for the first bytes of a request that counts already.
@@ -217,7 +235,7 @@ final class HTTPExchange: ProxiedStream {
 
     /// Whether both messages are complete and sent: the exchange is over.
     func settle() {
-        guard state == .finishing, client.transport.queuedByteCount == 0 else { return }
+        guard state == .finishing, clientLine.with({ $0.queuedByteCount }) == 0 else { return }
         if !requestBody.isDone && keepsClient && connection != nil { return }
         if isUploadLeft { return }
         complete()
@@ -225,8 +243,8 @@ final class HTTPExchange: ProxiedStream {
 
     /// Whether the last bytes of the request are still on their way, to a server whose connection goes on.
     private var isUploadLeft: Bool {
-        guard keepsServer, requestBody.isDone, !serverEnded, let transport = connection?.transport,
-            transport.queuedByteCount > 0
+        guard keepsServer, requestBody.isDone, !serverEnded,
+            withConnection({ $0.transport.queuedByteCount > 0 }) == true
         else { return false }
         if serverDeadline == .never {
             serverDeadline = deadline(backend?.settings.timeouts.serverMilliseconds)
@@ -243,16 +261,20 @@ final class HTTPExchange: ProxiedStream {
             && (!context.isDraining || context.closeSpreadEnd != nil)
         releaseConnection()
         report()
-        let connection = client!
-        let rest = surplus.take()
-        let mustLinger = !goesOn && (rest != nil || !requestBody.isDone || hasSentMore(connection.transport))
-        reset()
+        let client = clientReference
+        var rest = surplus.take()
         if goesOn {
-            connection.exchangeCompleted(rest: rest)
+            reset()
+            client.with { $0.exchangeCompleted(rest: rest.take()) }
         } else {
+            let isLeft = rest != nil || !requestBody.isDone
             _ = consume rest
-            if mustLinger { connection.transport.finish() }
-            connection.exchangeEndedConnection(reset: false, lingers: mustLinger)
+            client.with { connection in
+                let mustLinger = isLeft || hasSentMore(connection.transport)
+                reset()
+                if mustLinger { connection.transport.finish() }
+                connection.exchangeEndedConnection(reset: false, lingers: mustLinger)
+            }
         }
     }
 
@@ -281,7 +303,7 @@ final class HTTPExchange: ProxiedStream {
         record.totalMilliseconds = record.idleMilliseconds &+ record.activeMilliseconds
         context.statistics.bytesIn.add(record.uncountedUploaded)
         context.statistics.bytesOut.add(record.uncountedRead)
-        frontend.counters.count(record, on: worker.index)
+        frontendReference.with { count(in: $0.counters) }
         leaveBackend()
         if !isLogged { context.log(self) }
     }
@@ -289,32 +311,48 @@ final class HTTPExchange: ProxiedStream {
     /// Keeps the server's connection for another request, or closes it.
     private func releaseConnection() {
         closeLanes()
-        guard let used = connection else { return }
-        guard keepsServer, !serverEnded, responseBody.isDone, requestBody.isDone, used.transport.queuedByteCount == 0,
-            let backend
-        else {
+        guard let queued = withConnection({ $0.transport.queuedByteCount }) else { return }
+        let isDone = !serverEnded && responseBody.isDone && requestBody.isDone
+        guard keepsServer, isDone, queued == 0 else {
             // What was asked for has come: nothing is lost with a reset.
-            return dropConnection(reset: !serverEnded && responseBody.isDone && requestBody.isDone && state != .tunnel)
+            return dropConnection(reset: isDone && state != .tunnel)
         }
-        connection = nil
+        guard let taken = unsafe takeConnection() else { return }
         if serverPhase == .connected { serverPhase = .none }
-        keepInMind(used.server, backend)
+        // SAFETY: the reference is ours now, and the pool's or nobody's then.
+        let isIdle = unsafe taken._withUnsafeGuaranteedRef { used in
+            guard becomesIdle(used) else { return false }
+            used.server.withPool(of: worker) { unsafe $0.put(taken, on: worker) }
+            return true
+        }
+        if !isIdle { unsafe taken.release() }
+    }
+
+    /// Whether the connection to the server is to wait in the pool; if not, it is closed, or the client's from now on.
+    private func becomesIdle(_ used: ServerConnection) -> Bool {
+        let isShared = backendReference.with { backend in
+            keepInMind(used.server, backend)
+            return backend.settings.httpReuse != .never && used.server.mayShare
+        }
         let limit = used.server.settings.maxReuse
-        if limit >= 0 && Int(used.requestCount) > limit { return used.close(reset: true) }
-        if backend.settings.httpReuse == .never || client.isBound || !used.server.mayShare {
+        if limit >= 0 && Int(used.requestCount) > limit {
+            used.close(reset: true)
+        } else if isShared != true || clientReference.with({ $0.isBound }) == true {
             if client.ownServer == nil && keepsClient { client.keep(used) } else { used.close(reset: true) }
         } else if context.descriptorUse.isAboveLow(worker) {
             used.close(reset: true)
         } else {
-            used.server.idle[worker.index].put(used, on: worker)
+            return true
         }
+        return false
     }
 
     /// Back among the spare exchanges.
     private func reset() {
         worker.disarm(self)
         state = .spare
-        client = nil
+        clientReference = Lasting()
+        clientLine = Lasting()
         clientTransportID = nil
         _ = requestChunk.take()
         _ = replay.take()

@@ -37,22 +37,66 @@ enum ServerPhase {
 /// `timeout connect`, `timeout queue`) and section 5.2.
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: `connectionReference` owns a reference, and the worker, whose pool it is, outlives its streams.
+@safe
 class ProxiedStream: QueuedStream {
     final let context: WorkerContext
     /// The context's, stored: reading it through would count a reference each time.
     final let worker: Worker
+    /// The worker's, for the same reason.
+    private final let pool: Unmanaged<ChunkPool>
     /// Set before use; a spare exchange keeps that of its last request.
-    final var frontend: Frontend!
-    final var backend: Backend?
+    final var frontend: Frontend! {
+        get { frontendReference.object }
+        set { frontendReference = Lasting(newValue) }
+    }
+    final var backend: Backend? {
+        get { backendReference.object }
+        set { backendReference = Lasting(newValue) }
+    }
+    // SAFETY: frontends, backends and servers live as long as the runtime, which outlives the streams.
+    final var frontendReference = Lasting<Frontend>()
+    final var backendReference = Lasting<Backend>()
     final var record = LogRecord()
     /// What rules have to do with the stream; nil until one has.
     final var rules: RuleState?
 
     /// The server that the stream holds a place on.
-    final var server: Server?
+    final var server: Server? {
+        get { serverReference.object }
+        set { serverReference = Lasting(newValue) }
+    }
+    private final var serverReference = Lasting<Server>()
     /// The server that was tried last.
-    private final var lastServer: Server?
-    final var connection: ServerConnection?
+    private final var lastServer: Server? {
+        get { lastServerReference.object }
+        set { lastServerReference = Lasting(newValue) }
+    }
+    private final var lastServerReference = Lasting<Server>()
+    final var connection: ServerConnection? {
+        get { unsafe connectionReference?.takeUnretainedValue() }
+        set {
+            let before = unsafe connectionReference
+            unsafe connectionReference = newValue.map { unsafe Unmanaged.passRetained($0) }
+            unsafe before?.release()
+        }
+    }
+    private final var connectionReference: Unmanaged<ServerConnection>?
+    /// The connection to the server, which is the caller's now, with the reference to it.
+    @inline(__always)
+    final func takeConnection() -> Unmanaged<ServerConnection>? {
+        guard let taken = unsafe connectionReference else { return nil }
+        unsafe connectionReference = nil
+        return unsafe taken
+    }
+    /// Calls the body with the connection to the server, if there is one, without counting a reference. Where the body
+    /// lets go of the connection, that is the last it does.
+    @inline(__always)
+    @discardableResult
+    final func withConnection<Result>(_ body: (ServerConnection) -> Result) -> Result? {
+        guard let reference = unsafe connectionReference else { return nil }
+        return unsafe reference._withUnsafeGuaranteedRef(body)
+    }
     final var lanes = SpliceLanes()
     final var serverPhase = ServerPhase.none
     private final var ticket: QueueTicket?
@@ -106,7 +150,18 @@ class ProxiedStream: QueuedStream {
     init(context: WorkerContext) {
         self.context = context
         worker = context.worker
+        unsafe pool = Unmanaged.passUnretained(context.worker.pool)
         super.init()
+    }
+
+    deinit { unsafe connectionReference?.release() }
+
+    /// A block of the worker's pool.
+    @inline(__always)
+    final func takeBlock() -> Chunk? {
+        var block: Chunk?
+        unsafe pool._withUnsafeGuaranteedRef { block = $0.take() }
+        return block
     }
 
     // MARK: What subclasses do
@@ -166,7 +221,19 @@ class ProxiedStream: QueuedStream {
     }
 
     /// Asks the backend for a server.
-    final func requestServer(avoiding avoided: Server? = nil) {
+    final func requestServer() {
+        let isServed = backendReference.with { backend in
+            if rules?.preferredServer != nil { return false }
+            let first = backend.firstTurn()
+            first.with { place(on: $0) }
+            return !first.isEmpty
+        }
+        if isServed != true { requestServer(avoiding: nil) }
+    }
+
+    /// The same where something is in the way of the server whose turn it is, or where one was tried.
+    @inline(never)
+    private final func requestServer(avoiding avoided: Server?) {
         guard let backend else { return serverUnavailable(.noServer) }
         if let preferred = rules?.preferredServer.take() {
             let isEvenDown = rules?.forcesServer == true || backend.settings.options.contains(.persist)
@@ -217,7 +284,7 @@ class ProxiedStream: QueuedStream {
         lastServer = server
         server.counters.add(.sessions, on: worker.index)
         record.server = server.name
-        if frontend.logger.wantsServerSource { ruleState.serverAddress = LogAddress(server.address) }
+        if wantsServerSource { ruleState.serverAddress = LogAddress(server.address) }
         record.queueMilliseconds = elapsed(since: queueStart)
         if connectStart == .zero { connectStart = worker.now }
         serverDeadline = .never
@@ -292,7 +359,7 @@ class ProxiedStream: QueuedStream {
         serverPhase = .connected
         serverDeadline = .never
         record.connectMilliseconds = elapsed(since: connectStart)
-        if frontend.logger.wantsServerSource { recordServerSource() }
+        if wantsServerSource { recordServerSource() }
         serverConnected()
     }
 
@@ -353,12 +420,17 @@ class ProxiedStream: QueuedStream {
         return retriesLeft == -interval - 1
     }
 
+    private final var wantsServerSource: Bool { frontendReference.with { $0.logger.wantsServerSource } ?? false }
+
     // MARK: Letting go
 
     /// Closes the connection to the server, if there is one.
     final func dropConnection(reset: Bool = false) {
-        connection?.close(reset: reset)
-        connection = nil
+        if let dropped = unsafe takeConnection() {
+            // SAFETY: the reference is ours now.
+            unsafe dropped._withUnsafeGuaranteedRef { $0.close(reset: reset) }
+            unsafe dropped.release()
+        }
         if serverPhase == .connected || serverPhase == .connecting { serverPhase = .none }
     }
 
@@ -372,18 +444,19 @@ class ProxiedStream: QueuedStream {
 
     /// Gives the place on the server back.
     final func releaseServer() {
-        guard let backend, let server = server.take() else { return }
-        backend.release(server, on: worker)
+        if serverReference.isEmpty { return }
+        let released = serverReference.take()
+        backendReference.with { backend in released.with { backend.release($0, on: worker) } }
     }
 
     /// States how busy everything is, for the log.
-    final func recordCounts() { recordCounts(backend, lastServer) }
+    final func recordCounts() { recordCounts(backendReference, lastServerReference) }
 
-    private final func recordCounts(_ backend: Backend?, _ server: Server?) {
+    private final func recordCounts(_ backend: Lasting<Backend>, _ server: Lasting<Server>) {
         record.processConnections = Int32(clamping: context.process.connections.current)
-        record.frontendConnections = Int32(clamping: frontend.current)
-        record.backendConnections = Int32(clamping: backend?.current ?? 0)
-        record.serverConnections = Int32(clamping: server?.current ?? 0)
+        record.frontendConnections = Int32(clamping: frontendReference.with { $0.current } ?? 0)
+        record.backendConnections = Int32(clamping: backend.with { $0.current } ?? 0)
+        record.serverConnections = Int32(clamping: server.with { $0.current } ?? 0)
     }
 
     /// Counts what has passed since this was done last (`option contstats`).
@@ -407,15 +480,22 @@ class ProxiedStream: QueuedStream {
         leaveQueue()
         dropConnection()
         releaseServer()
-        // Taken, not read: that counts no reference.
-        let backend = self.backend.take(), server = lastServer.take()
-        backend?.leave()
+        let backend = backendReference.take(), server = lastServerReference.take()
+        backend.with { $0.leave() }
         recordCounts(backend, server)
-        backend?.counters.count(record, on: worker.index)
-        server?.counters.count(record, on: worker.index)
+        backend.with { count(in: $0.counters) }
+        server.with { count(in: $0.counters) }
         serverPhase = .none
         connectStart = .zero
         clientDeadline = .never
         serverDeadline = .never
+    }
+
+    /// Counts what has ended: its bytes and the class of its status. Numbers are handed on, not the record: that would
+    /// be copied.
+    @inline(__always)
+    final func count(in counters: ProxyCounters) {
+        counters.count(
+            bytesIn: record.uncountedUploaded, bytesOut: record.uncountedRead, status: record.status, on: worker.index)
     }
 }

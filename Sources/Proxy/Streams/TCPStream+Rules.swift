@@ -175,7 +175,8 @@ extension ProxiedStream {
 extension HTTPConnection {
     /// Whether the rules for new connections let this one be. What they have changed of its addresses stays.
     func passesConnectionRules() -> Bool {
-        let exchange = context.takeExchange()
+        // SAFETY: `giveUp` gives it back.
+        let exchange = unsafe context.takeExchange().takeUnretainedValue()
         exchange.attach(to: self)
         let passes = exchange.passesConnectionRules()
         if exchange.ruleState.changesSource { client = exchange.record.client }

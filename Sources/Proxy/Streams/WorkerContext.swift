@@ -8,6 +8,8 @@ import HTTP
 /// A stream that has ended is let go in the next turn of the loop, so that no object dies under its own call.
 ///
 /// Thread-safety: its worker's thread only.
+// SAFETY: the list of spare exchanges owns a reference to each of them.
+@safe
 final class WorkerContext: LoopTask {
     let worker: Worker
     let statistics: WorkerStatistics
@@ -41,10 +43,9 @@ final class WorkerContext: LoopTask {
     private var streams: [TransportConsumer?] = []
     private var freeSlots: [Int] = []
     private var buried: [TransportConsumer] = []
-    /// Exchanges that wait for a request, the one that has waited longest first.
-    // SAFETY: `newestSpare` is reached from `oldestSpare`, whose list keeps it.
-    private var oldestSpare: HTTPExchange?
-    private unowned(unsafe) var newestSpare: HTTPExchange?
+    /// Exchanges that wait for a request, the one that has waited longest first, and the one that has waited least.
+    private var oldestSpare: Unmanaged<HTTPExchange>?
+    private var newestSpare: Unmanaged<HTTPExchange>?
     private var spareCount = 0
     private static let spareExchangeLimit = 128
 
@@ -126,6 +127,11 @@ final class WorkerContext: LoopTask {
 
     /// Writes the traffic line of a stream.
     func log(_ stream: ProxiedStream) {
+        if stream.frontendReference.with({ $0.logger.isEnabled }) == true { logLine(stream) }
+    }
+
+    @inline(never)
+    private func logLine(_ stream: ProxiedStream) {
         guard let logger = stream.frontend?.logger else { return }
         if !logger.needsScope {
             return logger.ended(stream.record, on: logWriter, at: worker.wallClockMicroseconds)
@@ -135,33 +141,45 @@ final class WorkerContext: LoopTask {
         scope.detach()
     }
 
-    /// An exchange for a request, used before or new.
-    func takeExchange() -> HTTPExchange {
-        // One that was given back in this turn may still be running.
-        guard let first = oldestSpare.take() else { return HTTPExchange(context: self) }
-        if first.spareSince == worker.turnNumber {
-            oldestSpare = first
-            return HTTPExchange(context: self)
-        }
-        oldestSpare = first.nextSpare.take()
-        // SAFETY: cleared with the list that keeps it.
-        if oldestSpare == nil { unsafe newestSpare = nil }
-        spareCount -= 1
-        return first
+    deinit {
+        while let exchange = unsafe oldestSpare?.takeRetainedValue() { unsafe oldestSpare = exchange.nextSpare }
     }
 
-    /// Gives an exchange back; it is handed out again from the next turn on.
+    /// An exchange for a request, used before or new. Its reference is the caller's, until it is given back.
+    func takeExchange() -> Unmanaged<HTTPExchange> {
+        // SAFETY: the list's reference is handed on.
+        if let first = unsafe oldestSpare {
+            let (since, next) = unsafe first._withUnsafeGuaranteedRef { unsafe ($0.spareSince, $0.nextSpare) }
+            // One that was given back in this turn may still be running.
+            if since != worker.turnNumber {
+                unsafe oldestSpare = next
+                if unsafe next == nil { unsafe newestSpare = nil }
+                spareCount -= 1
+                return unsafe first
+            }
+        }
+        return unsafe Unmanaged.passRetained(HTTPExchange(context: self))
+    }
+
+    /// Takes an exchange back, with the reference that `takeExchange` gave; it is handed out again from the next turn
+    /// on.
     func recycle(_ exchange: HTTPExchange) {
+        // SAFETY: the reference is the caller's, as stated, and now the list's.
+        let reference = unsafe Unmanaged.passUnretained(exchange)
         if spareCount >= WorkerContext.spareExchangeLimit {
             worker.cancel(exchange)
-            buried.append(exchange)
+            buried.append(unsafe reference.takeRetainedValue())
             if buried.count == 1 { worker.wake(self) }
             return
         }
         exchange.spareSince = worker.turnNumber
-        // SAFETY: the newest is the last of the list that `oldestSpare` keeps.
-        if let newest = unsafe newestSpare { newest.nextSpare = exchange } else { oldestSpare = exchange }
-        unsafe newestSpare = exchange
+        unsafe exchange.nextSpare = nil
+        if let newest = unsafe newestSpare {
+            unsafe newest._withUnsafeGuaranteedRef { unsafe $0.nextSpare = reference }
+        } else {
+            unsafe oldestSpare = reference
+        }
+        unsafe newestSpare = reference
         spareCount += 1
     }
 

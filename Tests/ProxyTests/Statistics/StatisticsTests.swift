@@ -35,11 +35,7 @@ struct StatisticsTests {
         ])
     func statuses(status: Int32, field: ProxyCounters.Field) {
         let counters = ProxyCounters(workerCount: 1)
-        var record = LogRecord()
-        record.status = status
-        record.bytesRead = 10
-        record.bytesUploaded = 3
-        counters.count(record, on: 0)
+        counters.count(bytesIn: 3, bytesOut: 10, status: status, on: 0)
         #expect(counters.value(field) == 1)
         #expect(counters.value(.bytesOut) == 10 && counters.value(.bytesIn) == 3)
     }
