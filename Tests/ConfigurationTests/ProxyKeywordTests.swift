@@ -9,7 +9,7 @@ struct ProxyKeywordTests {
     func defaults() throws {
         let settings = try proxy(listen()).settings
         #expect(settings.mode == .tcp && settings.retries == 3 && settings.redispatchInterval == nil)
-        #expect(settings.balance == .roundRobin && settings.httpReuse == .safe && settings.maxconn == nil)
+        #expect(settings.httpReuse == .safe && settings.maxconn == nil)
         #expect(settings.httpConnectionMode == .keepAlive && settings.options == [] && settings.logFormat == .plain)
         #expect(settings.retryOn == .connFailure && settings.forwardFor == nil && settings.logTargets == [])
     }
@@ -220,9 +220,30 @@ struct ProxyKeywordTests {
             ("mode", "7:5 error: 'mode' expects { tcp | http }"),
             ("balance roundrobbin", "7:13 error: 'balance' does not know 'roundrobbin' (did you mean 'roundrobin'?)"),
             (
-                "balance leastconn",
-                "7:13 error: balance algorithm 'leastconn' is known to HAProxy but not supported by "
+                "balance sticky",
+                "7:13 error: balance algorithm 'sticky' is known to HAProxy but not supported by "
                     + "this version of Martlet"
+            ),
+            ("balance first x", "7:19 error: unexpected argument 'x' to 'balance'"),
+            ("balance random(0)", "7:13 error: 'balance random' expects a number of draws from 1 to 1000, not '0'"),
+            ("balance first(3)", "7:13 error: 'balance first' takes nothing in parentheses, or lacks a ')'"),
+            ("balance hdr", "7:13 error: 'balance hdr' expects the name of a field in parentheses"),
+            ("balance hdr(a,b)", "7:13 error: 'a,b' is no name that 'balance' could look for"),
+            (
+                "balance uri depht 1",
+                "7:17 error: 'balance' does not know 'depht' (did you mean 'depth'?)"
+            ),
+            ("balance uri len x", "7:21 error: 'balance uri len' expects an integer, not 'x'"),
+            ("balance url_param", "7:22 error: 'balance' expects the name of a parameter"),
+            ("balance hash pth", "7:18 error: unknown sample fetch 'pth' (did you mean 'path'?)"),
+            ("hash-type ring", "7:15 error: 'hash-type' does not know 'ring' (it takes map-based, consistent)"),
+            (
+                "hash-type consistent crc23",
+                "7:26 error: 'hash-type' does not know 'crc23' (did you mean 'crc32'?)"
+            ),
+            (
+                "hash-balance-factor 100",
+                "7:25 error: 'hash-balance-factor' must be 0 or above 100, not 100"
             ),
             (
                 "http-reuse sometimes",

@@ -2,6 +2,48 @@
 extension RecordedAgreement {
     /// Lines in an HTTP `listen`.
     static let optionLines = #"""
+        + balance leastconn
+        + balance static-rr
+        + balance first
+        + balance source
+        + balance random
+        + balance random(3)
+        - balance random(0)
+        - balance random(x)
+        + balance uri
+        + balance uri whole
+        + balance uri len 5 depth 3
+        + balance uri path-only
+        - balance uri len
+        - balance uri len x
+        - balance uri foo
+        + balance url_param id
+        + balance url_param id check_post
+        + balance url_param id check_post 10
+        - balance url_param
+        - balance url_param id foo
+        + balance hdr(host)
+        + balance hdr(host) use_domain_only
+        - balance hdr()
+        - balance hdr
+        - balance hdr(host) foo
+        + balance rdp-cookie
+        + balance rdp-cookie(x)
+        + balance hash path
+        + hash-type consistent
+        + hash-type map-based
+        + hash-type consistent sdbm
+        + hash-type consistent djb2 avalanche
+        + hash-type map-based crc32
+        + hash-type map-based wt6
+        - hash-type
+        - hash-type foo
+        - hash-type consistent foo
+        - hash-type consistent sdbm foo
+        + hash-balance-factor 150
+        + hash-balance-factor 0
+        - hash-balance-factor 50
+        - hash-balance-factor
         + option contstats
         + no option contstats
         - option contstats x

@@ -1,22 +1,6 @@
 /// Keywords of the server side (manual, section 4.2).
 enum ConnectionKeywords {
-    /// Algorithms that HAProxy has and this version has not.
-    private static let unsupportedAlgorithms: Set<String> = [
-        "static-rr", "leastconn", "first", "hash", "source", "uri", "url_param", "hdr", "random", "rdp-cookie",
-        "log-hash", "log-sticky", "sticky",
-    ]
-
     static let table: [Keyword] = [
-        Keyword("balance", .serverSide, "<algorithm>", count: 1...Keyword.many, "How a server is chosen") {
-            parser, call throws(SyntaxFailure) in
-            let name = String(call[0].prefix { $0 != "(" })
-            if unsupportedAlgorithms.contains(name) {
-                throw .unsupported("balance algorithm '\(name)'", at: call.range(0))
-            }
-            parser.draft.settings.balance = try call.choice(0, of: BalanceAlgorithm.self)
-            parser.draft.settings.hasBalance = true
-            try call.nothing(from: 1)
-        },
         tuning("clitcpka-cnt", .clientSide, "Keep-alive probes before a client is given up") {
             $0.clientKeepAlive.count = $1
         },

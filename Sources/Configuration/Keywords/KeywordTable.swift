@@ -8,7 +8,8 @@ public enum KeywordTable {
 
     /// Keywords of `defaults`, `frontend`, `listen` and `backend`.
     public static let proxyKeywords: [Keyword] =
-        ProxyKeywords.table + ConnectionKeywords.table + TimeoutKeywords.table + OptionKeywords.table
+        ProxyKeywords.table + BalanceKeywords.table + ConnectionKeywords.table + TimeoutKeywords.table
+        + OptionKeywords.table
         + LogKeywords.proxyTable + ErrorKeywords.table + RuleKeywords.table + RuleSetKeywords.table
         + CaptureKeywords.table + FormatKeywords.table
 

@@ -62,7 +62,7 @@ public struct ServerSettings: Sendable, Hashable {
     /// `proto h1` was given: an error without HTTP.
     var hasProtocol = false
     /// Given with `id`; `ServerLine.id` is the one to use.
-    var id: Int?
+    public var id: Int?
     /// 0 to 256; 0: gets no new traffic.
     public var weight = 1
     public var isBackup = false

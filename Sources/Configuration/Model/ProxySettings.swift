@@ -155,11 +155,6 @@ public struct SourceAddress: Sendable, Hashable {
     }
 }
 
-/// `balance`: how a server is chosen.
-public enum BalanceAlgorithm: String, Sendable, CaseIterable {
-    case roundRobin = "roundrobin"
-}
-
 /// Everything that a `defaults` section can hand down, already merged for the proxy (manual, chapter 4).
 public struct ProxySettings: Sendable {
     public var mode = ProxyMode.tcp
@@ -181,7 +176,7 @@ public struct ProxySettings: Sendable {
     /// Queue of connections in the kernel; nil: maxconn.
     public var backlog: Int?
 
-    public var balance = BalanceAlgorithm.roundRobin
+    public var balance = Balance()
     public var httpReuse = HTTPReuse.safe
     public var source: SourceAddress?
 

@@ -263,6 +263,13 @@ extension Parser {
         for range in protocols {
             report(.modeConflict, "'proto h1' cannot be used in 'mode tcp'", at: range)
         }
+        if proxy.kind.hasBackend, let name = settings.balance.httpName, settings.hasBalance {
+            report(
+                .ignoredInMode,
+                "'balance \(name)' ignored for \(proxy.kind.rawValue) '\(proxy.name)', which is not in 'mode http': "
+                    + "the servers take turns",
+                at: settings.keywordRanges["balance"] ?? proxy.range)
+        }
         checkHTTPLog(proxy)
         if proxy.switchesMode { return }
         let ignored = KeywordTable.proxyKeywords.map(\.name).filter { name in
@@ -321,6 +328,9 @@ extension Parser {
     private func adaptToMode(_ index: Int) {
         guard tree.proxies[index].settings.mode == .tcp else { return }
         let format = tree.proxies[index].settings.logFormat
+        if tree.proxies[index].settings.balance.httpName != nil {
+            tree.proxies[index].settings.balance.algorithm = .roundRobin
+        }
         if format == .http || format == .httpCLF { tree.proxies[index].settings.logFormat = .tcp }
         if tree.proxies[index].switchesMode { return }
         tree.proxies[index].settings.forwardFor = nil

@@ -7,6 +7,8 @@ enum Assignment {
     case server(Server)
     /// Every usable server is at its limit: wait in the queue.
     case full
+    /// This server is at its limit, and no other will do: wait for it.
+    case busy(Server)
     /// No server is usable.
     case none
 }
@@ -32,14 +34,21 @@ final class Backend {
 
     /// What `dispatch` and `option transparent` mean: it takes what no rule gives to a server; nil without them.
     private let unlisted: Server?
-    private let active: RoundRobin
-    private let backup: RoundRobin
+    private let active: ServerGroup
+    private let backup: ServerGroup
     /// The servers of `active`, referred to without counting.
     // SAFETY: `servers` keeps them.
     private let activeServers: [Lasting<Server>]
-    /// For each turn of a cycle, the server's index in `servers`.
-    private let activeIndexes: [Int]
-    private let backupIndexes: [Int]
+    /// What is hashed to find a server; nil: nothing.
+    var hashing: Balance.Key? {
+        if case .hash(let key) = settings.balance.algorithm { key } else { nil }
+    }
+    /// Whether a stream has to say what its hash is.
+    var hashes: Bool { method == .hash }
+    /// The algorithm without what it goes by, which would be counted each time it is looked at.
+    private enum Method { case turns, leastConnections, first, random, hash }
+    private let method: Method
+    private let draws: Int
 
     init(
         name: LogName, settings: ProxySettings, processing: Processing, servers: [Server], counters: BackendCounters,
@@ -55,11 +64,16 @@ final class Backend {
         self.errors = errors
         self.fullconn = max(1, fullconn)
         self.source = source
-        activeIndexes = servers.indices.filter { !servers[$0].settings.isBackup }
-        backupIndexes = servers.indices.filter { servers[$0].settings.isBackup }
-        activeServers = activeIndexes.map { Lasting(servers[$0]) }
-        active = RoundRobin(weights: activeIndexes.map { servers[$0].settings.weight })
-        backup = RoundRobin(weights: backupIndexes.map { servers[$0].settings.weight })
+        active = ServerGroup(servers.filter { !$0.settings.isBackup }, settings.balance)
+        activeServers = active.servers.map { Lasting($0) }
+        backup = ServerGroup(servers.filter { $0.settings.isBackup }, settings.balance)
+        switch settings.balance.algorithm {
+        case .roundRobin: (method, draws) = (.turns, 0)
+        case .leastConnections: (method, draws) = (.leastConnections, 0)
+        case .first: (method, draws) = (.first, 0)
+        case .random(let count): (method, draws) = (.random, count)
+        case .hash: (method, draws) = (.hash, 0)
+        }
     }
 
     /// Streams on this backend now.
@@ -81,16 +95,18 @@ final class Backend {
     }
 
     /// Chooses a server and takes a place on it.
-    /// - Parameter avoided: a server that just failed, used again only if no other can be.
-    func assign(avoiding avoided: Server? = nil) -> Assignment {
+    /// - Parameters:
+    ///   - avoided: a server that just failed, used again only if no other can be.
+    ///   - hash: what leads to the stream's server, where hashes do.
+    func assign(avoiding avoided: Server? = nil, hash: UInt32? = nil) -> Assignment {
         if let unlisted { return again(unlisted) }
         // Those who wait go first.
-        if queue.count > 0 && avoided == nil && hasUsable { return .full }
-        let first = pick(from: active, activeIndexes, avoiding: avoided)
+        if queue.count > 0 && avoided == nil && hash == nil && hasUsable { return .full }
+        let first = choose(from: active, avoiding: avoided, hash: hash)
         guard case .none = first else { return first }
         // That an attempt has failed does not make a server unusable: it comes before the backups.
         if let avoided, !avoided.settings.isBackup, avoided.isUsable { return again(avoided) }
-        let second = pickBackup(avoiding: avoided)
+        let second = pickBackup(avoiding: avoided, hash: hash)
         if case .none = second, let avoided, avoided.isUsable { return again(avoided) }
         return second
     }
@@ -98,8 +114,8 @@ final class Backend {
     /// The server whose turn it is, with a place taken on it, where nothing is in the way of that: it nearly always is
     /// so. Else nothing is taken, and `assign` finds out more.
     func firstTurn() -> Lasting<Server> {
-        guard unlisted == nil, queue.count == 0, !active.isEmpty else { return Lasting() }
-        let server = activeServers[active.next()]
+        guard unlisted == nil, method == .turns, queue.count == 0, !active.turns.isEmpty else { return Lasting() }
+        let server = activeServers[active.turns.next()]
         let isTaken = server.with { $0.isUsable && $0.reserve(limit: limit(of: $0)) }
         return isTaken == true ? server : Lasting()
     }
@@ -144,20 +160,44 @@ final class Backend {
 
     private var hasUsable: Bool { servers.contains { $0.isUsable } }
 
-    private func pick(from turns: RoundRobin, _ indexes: [Int], avoiding avoided: Server?) -> Assignment {
+    private func choose(from group: ServerGroup, avoiding avoided: Server?, hash: UInt32?) -> Assignment {
+        switch method {
+        case .turns: return pick(from: group, avoiding: avoided)
+        case .leastConnections: return reserve(group.least(avoiding: avoided, self), group, avoiding: avoided)
+        case .random:
+            return reserve(group.drawn(draws, avoiding: avoided, self), group, avoiding: avoided)
+        case .first: return pickFirst(from: group, avoiding: avoided)
+        case .hash:
+            guard let hash else { return pick(from: group, avoiding: avoided) }
+            guard let server = group.owner(of: hash, avoiding: avoided, settings.balance.loadFactorPercent) else {
+                return .none
+            }
+            if server.queue.count == 0 && server.reserve(limit: limit(of: server)) { return .server(server) }
+            return .busy(server)
+        }
+    }
+
+    /// Takes a place on the server if it is still free, else on whichever has one.
+    private func reserve(_ server: Server?, _ group: ServerGroup, avoiding avoided: Server?) -> Assignment {
+        if let server, server.reserve(limit: limit(of: server)) { return .server(server) }
+        return pick(from: group, avoiding: avoided)
+    }
+
+    private func pick(from group: ServerGroup, avoiding avoided: Server?) -> Assignment {
+        let turns = group.turns
         if turns.isEmpty { return .none }
         // The first turn nearly always serves.
         var place = 0
         for _ in 0..<min(turns.count, Backend.turnsTried) {
             place = turns.next()
-            let server = servers[indexes[place]]
+            let server = group.servers[place]
             if !server.isUsable || server === avoided { continue }
             if server.reserve(limit: limit(of: server)) { return .server(server) }
         }
         // Other threads may have had the turns of the servers that were not met: only a look at each one tells.
         var isFull = false
-        for step in 1...indexes.count {
-            let server = servers[indexes[(place + step) % indexes.count]]
+        for step in 1...group.servers.count {
+            let server = group.servers[(place + step) % group.servers.count]
             if !server.isUsable || server === avoided { continue }
             if server.reserve(limit: limit(of: server)) { return .server(server) }
             isFull = true
@@ -168,11 +208,20 @@ final class Backend {
     /// Turns that are taken before every server is looked at.
     private static let turnsTried = 64
 
+    /// The first usable server that has room, in the order of the group.
+    private func pickFirst(from group: ServerGroup, avoiding avoided: Server?) -> Assignment {
+        var isFull = false
+        for server in group.inOrder where server.isUsable && server !== avoided {
+            if server.reserve(limit: limit(of: server)) { return .server(server) }
+            isFull = true
+        }
+        return isFull ? .full : .none
+    }
+
     /// Backup servers serve when no other server is usable: the first usable one, or all with `option allbackups`.
-    private func pickBackup(avoiding avoided: Server?) -> Assignment {
-        if settings.options.contains(.allBackups) { return pick(from: backup, backupIndexes, avoiding: avoided) }
-        for index in backupIndexes {
-            let server = servers[index]
+    private func pickBackup(avoiding avoided: Server?, hash: UInt32? = nil) -> Assignment {
+        if settings.options.contains(.allBackups) { return choose(from: backup, avoiding: avoided, hash: hash) }
+        for server in backup.servers {
             if !server.isUsable || server === avoided { continue }
             return server.reserve(limit: limit(of: server)) ? .server(server) : .full
         }
@@ -220,7 +269,7 @@ final class Backend {
     }
 
     private func freeServer() -> Server? {
-        if case .server(let server) = pick(from: active, activeIndexes, avoiding: nil) { return server }
+        if case .server(let server) = choose(from: active, avoiding: nil, hash: nil) { return server }
         if case .server(let server) = pickBackup(avoiding: nil) { return server }
         return nil
     }

@@ -26,6 +26,10 @@ final class Server {
     let queue = ServerQueue()
     /// Streams that use the server now.
     var current: Int { places.current }
+    /// Streams that use the server or wait for it.
+    var load: Int { places.current + queue.count }
+    /// What `balance first` and consistent hashes go by: its `id`, or its place among the backend's servers.
+    var number: Int { settings.id ?? index + 1 }
     /// Whether the server may get new streams.
     let isUp: Atomic<Bool>
     /// Whether the server has a share of new streams.

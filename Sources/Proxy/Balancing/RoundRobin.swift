@@ -33,6 +33,12 @@ final class RoundRobin: Sendable {
         return Int(cycle[cycle.count == 1 ? 0 : Int(turn % UInt(cycle.count))])
     }
 
+    /// The server of a turn, whichever comes next.
+    func turn(_ turn: Int) -> Int { Int(cycle[turn % cycle.count]) }
+
+    /// The servers of one cycle, in turn.
+    var order: [UInt32] { cycle }
+
     private static func reduced(_ weights: [Int]) -> [Int] {
         var divisor = 0
         for weight in weights where weight > 0 {

@@ -63,6 +63,9 @@ final class Processing {
 
     /// Whether anything is to be done before a request goes on.
     let touchesRequests: Bool
+    /// Whether an HTTP request does not go straight on to a server of the section: something is to be done before, or
+    /// the section takes no HTTP.
+    let holdsRequests: Bool
     /// Whether anything is to be done with a response of a server.
     let touchesResponses: Bool
     let touchesConnections: Bool
@@ -89,7 +92,8 @@ final class Processing {
         forcePersists = section.forcePersists.map { RuleCondition($0, acls) }
         uniqueIDFormat = section.kind.hasFrontend ? section.settings.uniqueIDFormat : nil
         uniqueIDHeader = section.kind.hasFrontend ? section.settings.uniqueIDHeader : nil
-        buffersRequests = isHTTP && section.settings.options.contains(.httpBufferRequest)
+        let balancesByBody = section.kind.hasBackend && section.settings.balance.bodyKey != nil
+        buffersRequests = isHTTP && (section.settings.options.contains(.httpBufferRequest) || balancesByBody)
         let names = section.settings.restrictedNames
         restrictedNames = isHTTP && names != .preserve ? names : nil
         checksCaching = isHTTP && section.kind.hasBackend && section.settings.options.contains(.checkCache)
@@ -99,6 +103,7 @@ final class Processing {
         touchesRequests =
             !(contentRules.isEmpty && requestRules.isEmpty && redirects.isEmpty && captures.isEmpty)
             || monitorURI != nil || buffersRequests || uniqueIDHeader != nil || restrictedNames != nil
+        holdsRequests = touchesRequests || section.settings.mode == .tcp
         touchesResponses =
             !(responseContentRules.isEmpty && responseRules.isEmpty && afterRules.isEmpty && captures.response.isEmpty)
             || captures.cookieName != nil || checksCaching

@@ -84,14 +84,13 @@ extension HTTPExchange {
 
     private func enter(_ chosen: Backend, from frontend: Frontend) {
         enter(chosen)
-        if chosen.settings.mode == .tcp { return abort(.internalError, .request) }
         let options = frontend.settings.options.union(chosen.settings.options)
         aborts = options.contains(.abortOnClose)
         sendsAtOnce = options.contains(.httpNoDelay)
         chosen.counters.add(.requests, on: worker.index)
         connectionMode = max(connectionMode, chosen.settings.httpConnectionMode)
         if connectionMode == .close { keepsClient = false }
-        if chosen.processing.touchesRequests { beginBackendRules(chosen) } else { seekServer() }
+        if chosen.processing.holdsRequests { beginBackendRules(chosen) } else { seekServer() }
     }
 
     /// All rules let the request pass: a server is wanted.

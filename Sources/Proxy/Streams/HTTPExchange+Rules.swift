@@ -43,6 +43,7 @@ extension HTTPExchange {
 
     /// The backend is chosen, and has something to do with the request.
     func beginBackendRules(_ backend: Backend) {
+        if backend.settings.mode == .tcp { return abort(.internalError, .request) }
         // A `listen` has been here already, as a frontend.
         let isSame = backend.processing === frontend.processing
         ruleState.phase = isSame || !backend.processing.touchesRequests ? .server : .backendContent
@@ -150,7 +151,7 @@ extension HTTPExchange {
     }
 
     /// The request's head, while its bytes are there.
-    private var requestForRules: MessageHead? { requestChunk == nil ? nil : request }
+    var requestForRules: MessageHead? { requestChunk == nil ? nil : request }
 
     /// What a rule means for those behind it.
     enum Step { case goesOn, ends, waits, over }

@@ -177,6 +177,9 @@ class ProxiedStream: QueuedStream {
     /// The wait for the server, once connected, is over.
     func serverTimedOut() {}
 
+    /// Makes what is hashed for `balance` available.
+    func attachForBalance(_ scope: StreamScope) { scope.attach(self) }
+
     // MARK: Timers
 
     /// Sets the timer to whichever comes first.
@@ -250,13 +253,22 @@ class ProxiedStream: QueuedStream {
                 }
                 record.isRedispatched = true
                 backend.counters.add(.redispatches, on: worker.index)
-            case .none: break
+            case .none, .busy: break
             }
         }
-        switch backend.assign(avoiding: avoided) {
+        take(backend.assign(avoiding: avoided, hash: backend.hashes ? balanceHash(backend) : nil), of: backend)
+    }
+
+    private final func take(_ assignment: Assignment, of backend: Backend) {
+        switch assignment {
         case .server(let server): place(on: server)
         case .none: serverUnavailable(.noServer)
         case .full: wait(for: nil, of: backend)
+        case .busy(let server):
+            let limit = server.settings.maxqueue
+            if limit == 0 || server.queue.count < limit { return wait(for: server, of: backend) }
+            // As many wait as may: any other server does.
+            take(backend.assign(avoiding: server), of: backend)
         }
     }
 

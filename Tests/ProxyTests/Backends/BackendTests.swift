@@ -19,10 +19,11 @@ enum Backends {
 
 extension Backend {
     /// The index of the server assigned, "full" or "none".
-    fileprivate func next(avoiding avoided: Int? = nil) -> String {
-        switch assign(avoiding: avoided.map { servers[$0] }) {
+    fileprivate func next(avoiding avoided: Int? = nil, hash: UInt32? = nil) -> String {
+        switch assign(avoiding: avoided.map { servers[$0] }, hash: hash) {
         case .server(let server): return "\(server.index)"
         case .full: return "full"
+        case .busy(let server): return "wait for \(server.index)"
         case .none: return "none"
         }
     }
@@ -59,6 +60,57 @@ struct BackendTests {
         for server in backend.servers where server.index != 217 { #expect(server.reserve(limit: 1)) }
         #expect(backend.next() == "217")
         #expect(backend.next() == "full")
+    }
+
+    @Test("leastconn: the least loaded for its weight, equal ones in turn, none that is full or down")
+    func leastConnections() throws {
+        let backend = try Backends.make(["", "weight 2", "disabled", "maxconn 1"], "balance leastconn")
+        #expect((0..<3).map { _ in backend.next() }.sorted() == ["0", "1", "3"])
+        // One each: the second has half a connection for its weight.
+        #expect(backend.next() == "1")
+        #expect((0..<2).map { _ in backend.next() }.sorted() == ["0", "1"])
+        backend.servers[3].leave()
+        #expect(backend.next() == "3")
+        #expect(try Backends.make([], "balance leastconn").next() == "none")
+    }
+
+    @Test("first: by number, as far as there is room")
+    func first() throws {
+        let backend = try Backends.make(["maxconn 1 id 30", "maxconn 2 id 10", "id 20 disabled"], "balance first")
+        #expect((0..<4).map { _ in backend.next() } == ["1", "1", "0", "full"])
+        backend.servers[1].leave()
+        #expect(backend.next(avoiding: 0) == "1")
+    }
+
+    @Test("random: only what has weight and is up; of many draws, the least loaded")
+    func random() throws {
+        let backend = try Backends.make(["", "weight 0", "disabled", ""], "balance random(100)")
+        #expect((0..<2).map { _ in backend.next() }.sorted() == ["0", "3"])
+        #expect(try Backends.make(["maxconn 1"], "balance random").next() == "0")
+    }
+
+    @Test("a hash leads to its server, to the next one where that is down, and waits for one that is full")
+    func hashes() throws {
+        let backend = try Backends.make(["", "", "disabled", "maxconn 1"], "balance source")
+        #expect((0..<4).map { backend.next(hash: UInt32($0)) } == ["0", "1", "3", "0"])
+        #expect(backend.next(hash: 2) == "wait for 3")
+        #expect(backend.next(avoiding: 0, hash: 0) == "1")
+        backend.servers[1].isUp.store(false, ordering: .relaxed)
+        #expect(backend.next(avoiding: 3, hash: 1) == "0")
+        // Without anything to hash, servers take turns.
+        #expect((0..<2).map { _ in backend.next() } == ["0", "0"])
+        #expect(try Backends.make(["disabled"], "balance source").next(hash: 5) == "none")
+    }
+
+    @Test("hash-balance-factor: a server with more than its share is passed over")
+    func boundedLoad() throws {
+        let options = "balance source\n hash-type consistent\n hash-balance-factor "
+        let bounded = try Backends.make(["", "", ""], options + "101")
+        for _ in 0..<9 { _ = bounded.next(hash: 7) }
+        #expect(bounded.servers.map(\.current).sorted() == [2, 3, 4])
+        let free = try Backends.make(["", "", ""], options + "0")
+        for _ in 0..<9 { _ = free.next(hash: 7) }
+        #expect(free.servers.map(\.current).sorted() == [0, 0, 9])
     }
 
     @Test("a server that just failed is avoided while another can be used, and used again when none can")
