@@ -2,6 +2,19 @@
 extension RecordedAgreement {
     /// Lines in an HTTP `listen`.
     static let optionLines = #"""
+        + server-template s 3 127.0.0.1:80
+        + server-template s 1-3 127.0.0.1:80 maxconn 5
+        + server-template s 5-5 127.0.0.1:80
+        + server-template s 2 127.0.0.1:80 id 7
+        - server-template s 3-1 127.0.0.1:80
+        - server-template s x 127.0.0.1:80
+        - server-template s 0 127.0.0.1:80
+        - server-template s 2
+        + bind-process all
+        + bind-process 1
+        + bind-process odd
+        - bind-process 2
+        - bind-process x
         + balance leastconn
         + balance static-rr
         + balance first
@@ -157,6 +170,18 @@ extension RecordedAgreement {
         - h1-case-adjust-file /nonexistent
         + fd-hard-limit 1000
         - fd-hard-limit
+        + tune.buffers.limit 100
+        + tune.buffers.reserve 4
+        - tune.buffers.reserve
+        + tune.idletimer 1000
+        - tune.idletimer 100000
+        - tune.idletimer x
+        + tune.pattern.cache-size 100
+        + tune.recv_enough 1000
+        + tune.runqueue-depth 100
+        + tune.sched.low-latency on
+        + tune.sched.low-latency off
+        - tune.sched.low-latency x
         + thread-groups 1
         - thread-groups
         - thread-groups x

@@ -69,6 +69,10 @@ enum ConnectionKeywords {
             "A server"
         ) { parser, call throws(SyntaxFailure) in try server(parser, call) },
         Keyword(
+            "server-template", [.listen, .backend], "<prefix> { <num> | <low>-<high> } <address>[:[port]] [param*]",
+            count: 3...Keyword.many, strict: true, "Servers that differ by a number behind their name"
+        ) { parser, call throws(SyntaxFailure) in try serverTemplate(parser, call) },
+        Keyword(
             "source", .serverSide, "<addr>[:<port>] [interface <name>]", count: 1...3,
             "Where connections to servers come from"
         ) { parser, call throws(SyntaxFailure) in
@@ -151,6 +155,13 @@ enum ConnectionKeywords {
     }
 
     private static func server(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) {
+        try checkName(call)
+        let address = try call.address(1, rules: .server)
+        let settings = readServer(parser, call, from: 2)
+        append(parser, call, call[0], address, settings, settings.id)
+    }
+
+    private static func checkName(_ call: KeywordCall) throws(SyntaxFailure) {
         let bytes = call.bytes(0)
         if let bad = bytes.firstIndex(where: { !Parser.isNameByte($0) }) {
             throw SyntaxFailure(
@@ -158,13 +169,43 @@ enum ConnectionKeywords {
                 at: call.statement.range(call.first, bytes: bad..<(bad + 1)), code: .invalidName)
         }
         guard !bytes.isEmpty else { throw call.failure("the server's name is empty", 0, code: .invalidName) }
-        let address = try call.address(1, rules: .server)
+    }
+
+    private static func readServer(_ parser: Parser, _ call: KeywordCall, from index: Int) -> ServerSettings {
         var settings = parser.draft.settings.defaultServer
         ParameterReader(line: call, known: KnownKeywords.server)
-            .read(from: 2, into: &settings, table: ServerParameters.byName, parser)
+            .read(from: index, into: &settings, table: ServerParameters.byName, parser)
+        return settings
+    }
+
+    private static func append(
+        _ parser: Parser, _ call: KeywordCall, _ name: String, _ address: AddressSpec, _ settings: ServerSettings,
+        _ id: Int?
+    ) {
         parser.draft.servers.append(
-            ServerLine(
-                name: call[0], address: address, settings: settings, id: settings.id ?? 0, range: call.statement.range))
+            ServerLine(name: name, address: address, settings: settings, id: id ?? 0, range: call.statement.range))
+    }
+
+    /// Servers that one line may make.
+    private static let templateLimit = 100_000
+
+    private static func serverTemplate(_ parser: Parser, _ call: KeywordCall) throws(SyntaxFailure) {
+        try checkName(call)
+        let ends = call[1].split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false).map { Int($0) }
+        let low = ends.count == 1 ? 1 : ends[0], high = ends[ends.count - 1]
+        guard let low, let high, low >= 0, high >= max(low, 1), high - low < templateLimit else {
+            throw call.failure(
+                "'server-template' expects a number of servers, or a range, not '\(call[1])'", 1,
+                help: "write 5 for the numbers 1 to 5, or 3-7; at most \(templateLimit) servers")
+        }
+        let address = try call.address(2, rules: .server)
+        var settings = readServer(parser, call, from: 3)
+        // The first server has the number that is given, the others the first free ones.
+        let id = settings.id
+        for number in low...high {
+            append(parser, call, "\(call[0])\(number)", address, settings, number == low ? id : nil)
+            settings.id = nil
+        }
     }
 }
 

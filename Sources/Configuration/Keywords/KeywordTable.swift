@@ -11,7 +11,7 @@ public enum KeywordTable {
         ProxyKeywords.table + BalanceKeywords.table + ConnectionKeywords.table + TimeoutKeywords.table
         + OptionKeywords.table
         + LogKeywords.proxyTable + ErrorKeywords.table + RuleKeywords.table + RuleSetKeywords.table
-        + CaptureKeywords.table + FormatKeywords.table
+        + CaptureKeywords.table + FormatKeywords.table + FixedKeywords.proxyTable
 
     /// By first word; of several, the longest name stands first.
     static let global = index(globalKeywords)

@@ -52,6 +52,63 @@ extension MessageCase {
                                                       ^~~
                 """),
         MessageCase(
+            "percentages that are none, or out of range",
+            [.outOfRange, .invalidNumber, .outOfRange],
+            """
+            global
+                tune.pool-high-fd-ratio 101
+                tune.pool-low-fd-ratio 20%
+            defaults
+                mode http
+                timeout connect 1s
+                timeout client 1s
+                timeout server 1s
+                hash-balance-factor 99
+            """,
+            says:
+                """
+                test.cfg:2:29: error: 'tune.pool-high-fd-ratio' must be between 0 and 100, not 101
+                        tune.pool-high-fd-ratio 101
+                                                ^~~
+                test.cfg:3:28: error: 'tune.pool-low-fd-ratio' expects an integer, not '20%'
+                        tune.pool-low-fd-ratio 20%
+                                               ^~~
+                test.cfg:9:25: error: 'hash-balance-factor' must be 0 or above 100, not 99
+                        hash-balance-factor 99
+                                            ^~
+                """),
+        MessageCase(
+            "templates of servers, and algorithms, that are none",
+            [.invalidArgument, .unknownValue, .ignoredInMode],
+            """
+            defaults
+                timeout connect 1s
+                timeout client 1s
+                timeout server 1s
+            backend pool
+                server-template web 7-3 192.0.2.1:80
+                balance leastcon
+            backend bytes
+                mode tcp
+                balance uri depth 2
+                server-template web 3 192.0.2.1:80
+            """,
+            says:
+                """
+                test.cfg:6:25: error: 'server-template' expects a number of servers, or a range, not '7-3'
+                        server-template web 7-3 192.0.2.1:80
+                                            ^~~
+                help: write 5 for the numbers 1 to 5, or 3-7; at most 100000 servers
+                test.cfg:7:13: error: 'balance' does not know 'leastcon'
+                        balance leastcon
+                                ^~~~~~~~
+                help: did you mean 'leastconn'?
+                test.cfg:10:5: warning: 'balance uri' ignored for backend 'bytes', which is not in 'mode http': \
+                the servers take turns
+                        balance uri depth 2
+                        ^~~~~~~~~~~~~~~~~~~
+                """),
+        MessageCase(
             "times that are none",
             [.invalidTime, .outOfRange, .invalidTime],
             """
