@@ -141,6 +141,7 @@ extension ProxiedStream {
         if rule.isFinal { state.lastRule = rule.range }
         switch rule.action {
         case .allow: return .passed
+        case .capture(let expression, _) where mayYield(expression, scope): return .waiting
         case .switchMode:
             state.switchesMode = true
             return .passed
@@ -152,6 +153,12 @@ extension ProxiedStream {
             _ = performShared(rule.action, scope)
             return nil
         }
+    }
+
+    /// Whether an expression has no value yet, and may have one when more has come.
+    private func mayYield(_ expression: Expression, _ scope: StreamScope) -> Bool {
+        scope.beginEvaluation()
+        return expression.evaluate(scope) == nil && scope.mayChange && !scope.isFinal
     }
 
     /// `tcp-request connection` and `session`: whether the connection may be.
