@@ -39,6 +39,8 @@ final class Backend {
     /// The servers of `active`, referred to without counting.
     // SAFETY: `servers` keeps them.
     private let activeServers: [Lasting<Server>]
+    /// The turns of `active`: to go through the group would count a reference.
+    private let activeTurns: RoundRobin
     /// What is hashed to find a server; nil: nothing.
     var hashing: Balance.Key? {
         if case .hash(let key) = settings.balance.algorithm { key } else { nil }
@@ -66,6 +68,7 @@ final class Backend {
         self.source = source
         active = ServerGroup(servers.filter { !$0.settings.isBackup }, settings.balance)
         activeServers = active.servers.map { Lasting($0) }
+        activeTurns = active.turns
         backup = ServerGroup(servers.filter { $0.settings.isBackup }, settings.balance)
         switch settings.balance.algorithm {
         case .roundRobin: (method, draws) = (.turns, 0)
@@ -114,8 +117,8 @@ final class Backend {
     /// The server whose turn it is, with a place taken on it, where nothing is in the way of that: it nearly always is
     /// so. Else nothing is taken, and `assign` finds out more.
     func firstTurn() -> Lasting<Server> {
-        guard unlisted == nil, method == .turns, queue.count == 0, !active.turns.isEmpty else { return Lasting() }
-        let server = activeServers[active.turns.next()]
+        guard unlisted == nil, method == .turns, queue.count == 0, !activeTurns.isEmpty else { return Lasting() }
+        let server = activeServers[activeTurns.next()]
         let isTaken = server.with { $0.isUsable && $0.reserve(limit: limit(of: $0)) }
         return isTaken == true ? server : Lasting()
     }

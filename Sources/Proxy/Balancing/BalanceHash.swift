@@ -6,7 +6,7 @@ extension ProxiedStream {
     final func balanceHash(_ backend: Backend) -> UInt32? {
         guard let key = backend.hashing else { return nil }
         let scope = context.scope
-        attachForBalance(scope)
+        showForBalance(scope)
         defer { scope.detach() }
         if let hash = hash(key, backend, scope) { return hash }
         guard let other = backend.settings.balance.bodyKey else { return nil }

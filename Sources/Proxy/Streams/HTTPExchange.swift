@@ -170,7 +170,7 @@ final class HTTPExchange: ProxiedStream {
         sendRequest()
     }
     override func serverUnavailable(_ failure: ServerFailure) { unavailable(failure) }
-    override func attachForBalance(_ scope: StreamScope) { scope.attach(self, request: requestForRules) }
+    override func showForBalance(_ scope: StreamScope) { scope.attach(self, request: requestForRules) }
     override func clientTimedOut() { clientWaitOver() }
     override func serverTimedOut() { serverWaitOver() }
 

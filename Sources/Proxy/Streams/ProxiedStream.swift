@@ -178,7 +178,7 @@ class ProxiedStream: QueuedStream {
     func serverTimedOut() {}
 
     /// Makes what is hashed for `balance` available.
-    func attachForBalance(_ scope: StreamScope) { scope.attach(self) }
+    func showForBalance(_ scope: StreamScope) { scope.attach(self) }
 
     // MARK: Timers
 
