@@ -43,6 +43,8 @@ public enum Limits {
     public static let acceptsArmed = 16
     /// How long a thread waits before it asks again to watch a shared descriptor that the system had no memory for.
     public static let registrationRetryMilliseconds = 100
+    /// How long a server connection is idle before it is offered to other threads, where an offer has its price.
+    public static let offerDelayMilliseconds = 10
     /// Pieces that one operation of a ring sends: it is one in a turn, where a call is repeated at once.
     public static let ringVectorsPerSend = 64
     /// Pieces that one call sends.

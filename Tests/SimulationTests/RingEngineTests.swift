@@ -126,8 +126,8 @@ private final class Doorman: Acceptor {
 
 /// A connection that takes what comes.
 private final class Guest: TransportConsumer {
-    private var transport: Transport?
-    private let worker: Worker
+    private(set) var transport: Transport?
+    let worker: Worker
     var bytes: [UInt8] = []
     private var turn: UInt64 = 0
     private var inTurn = 0
@@ -139,6 +139,18 @@ private final class Guest: TransportConsumer {
         transport = worker.makeTransport(accepted: fd, consumer: self)
         transport?.receive(credit: 16384)
     }
+
+    /// Takes a connection over.
+    init?(_ offer: FDOffer, _ worker: Worker) {
+        self.worker = worker
+        super.init()
+        guard let taken = worker.takeTransport(offer) else { return nil }
+        transport = taken
+        taken.setConsumer(self)
+        taken.receive(credit: 16384)
+    }
+
+    override func transportTaken(_ transport: Transport) { self.transport = nil }
 
     override func transport(_ transport: Transport, received chunk: consuming Chunk) {
         let loops = worker.activity.value(.loops)
@@ -221,6 +233,61 @@ struct RingEngineTests {
             #expect(stage.rig.waitFor(client, Mask.input, milliseconds: 1000) & Mask.input != 0)
             #expect(stage.rig.recv(client, 10).result == 0)
             _ = stage.rig.kernel.close(client)
+            stage.order { $0.remove(fd) }
+        }
+    }
+
+    /// A connection, and its worker's offer of it.
+    private func offered(_ stage: RingStage, _ address: SocketAddress, _ doorman: Doorman) -> (Int32, Guest, FDOffer?) {
+        let client = stage.rig.connect(address)
+        stage.pause(milliseconds: 50)
+        let guest = doorman.guests[0]
+        var offer: FDOffer?
+        stage.order(guest.worker.index) { _ in offer = guest.transport?.offer() }
+        #expect(offer == nil, "its receive has to end first")
+        stage.pause(milliseconds: 50)
+        stage.order(guest.worker.index) { _ in offer = guest.transport?.offer() }
+        return (client, guest, offer)
+    }
+
+    @Test("U3: the peer of a connection that another thread took, and closed, sees its end", arguments: 30..<34)
+    func u3TakenConnectionEnds(seed: UInt64) throws {
+        try RingStage(seed: seed, threads: 2).play { stage in
+            let doorman = Doorman()
+            let (fd, address) = stage.listener(doorman)
+            let (client, guest, offer) = self.offered(stage, address, doorman)
+            let other = 1 - guest.worker.index
+            var taker: Guest?
+            if let offer { stage.order(other) { taker = Guest(offer, $0) } }
+            #expect(taker != nil)
+            stage.pause(milliseconds: 50)
+            #expect(guest.transport == nil)
+            stage.order(other) { _ in taker?.leave() }
+            #expect(stage.rig.waitFor(client, Mask.input, milliseconds: 1000) & Mask.input != 0)
+            #expect(stage.rig.recv(client, 10).result == 0)
+            _ = stage.rig.kernel.close(client)
+            stage.order { $0.remove(fd) }
+            stage.pause(milliseconds: 50)
+            #expect(stage.blocksAreBack)
+        }
+    }
+
+    @Test("C9: what comes on a connection that is offered takes the offer back", arguments: 34..<38)
+    func c9CompletionTakesTheOfferBack(seed: UInt64) throws {
+        try RingStage(seed: seed, threads: 2).play { stage in
+            let doorman = Doorman()
+            let (fd, address) = stage.listener(doorman)
+            let (client, guest, offer) = self.offered(stage, address, doorman)
+            _ = stage.rig.send(client, [1])
+            stage.pause(milliseconds: 50)
+            var taker: Guest?
+            if let offer { stage.order(1 - guest.worker.index) { taker = Guest(offer, $0) } }
+            #expect(offer != nil && taker == nil && guest.bytes == [1])
+            _ = stage.rig.send(client, [2])
+            stage.pause(milliseconds: 50)
+            #expect(guest.bytes == [1, 2])
+            _ = stage.rig.kernel.close(client)
+            stage.pause(milliseconds: 50)
             stage.order { $0.remove(fd) }
         }
     }

@@ -96,6 +96,12 @@ extension Worker {
         return true
     }
 
+    /// Takes back what this thread offers, because something was reported of it; false when it is another thread's.
+    func regain(_ fd: Int32, _ slot: FDSlot) -> Bool {
+        let tenure = FDTenure(bits: slot.tenure.load(.relaxed))
+        return tenure.owner == index && withdraw(FDOffer(fd: fd, tenure: tenure.bits))
+    }
+
     /// The offer that a thread has published as a word, if it still stands. Any thread.
     public func offer(in word: UInt64, of thread: Int) -> FDOffer? {
         let number = UInt32(truncatingIfNeeded: word)

@@ -37,6 +37,11 @@ public final class RingTransport: Transport {
     /// What is being sent is a poll: the socket has no room for what is in the outlet.
     private var awaitsRoom = false
     private var isConnecting = false
+    /// Idle, and to be offered to other threads: it is polled instead of received from, as a poll takes nothing that
+    /// another thread would need.
+    private var isWatched = false
+    /// The generation under which it was offered: that of its poll, whoever has the slot by then.
+    private var offeredGeneration: UInt32 = 0
     /// In the poller's list of those that have something to send.
     private var isInSenders = false
     private var sendsMore = false
@@ -60,6 +65,14 @@ public final class RingTransport: Transport {
         state = .open
         super.init(fd, worker: worker, consumer: consumer)
         worker.insertCompleting(fd, self)
+    }
+
+    /// For a socket that another worker offers; the slot becomes this transport's by `Worker.take`.
+    init(taking fd: Int32, poller: UringPoller, worker: Worker) {
+        self.fd = fd
+        unsafe self.poller = Unmanaged.passUnretained(poller)
+        state = .open
+        super.init(fd, worker: worker, consumer: nil)
     }
 
     /// Connects a non-blocking socket. `transportConnected` or a failure follows.
@@ -89,6 +102,7 @@ public final class RingTransport: Transport {
     public override func receive(credit: Int) {
         if isClosed || hasFailed { return }
         self.credit = credit
+        isWatched = false
         if credit == 0 && sendFailure != 0 { return worker.serveNext(fd) }
         if credit == 0 || state != .open { return }
         if inbox.isEmpty && !hasEnded && failure == 0 { armReceive() } else { worker.serveNext(fd) }
@@ -96,6 +110,7 @@ public final class RingTransport: Transport {
 
     private func armReceive() {
         if receiving != .none || hasEnded || failure != 0 { return }
+        if isWatched { return awaitBytes() }
         if fillsBlocks { return worker.serveNext(fd) }
         let token = worker.ringToken(.receive, fd)
         let result = unsafe poller._withUnsafeGuaranteedRef { poller in
@@ -199,6 +214,7 @@ public final class RingTransport: Transport {
         }
         if isClosed { return closeIfIdle() }
         if completion.result <= 0 { return receivedNothing(completion.result) }
+        isWatched = false
         // Of a poll there is no chunk.
         if let chunk = filled.take() {
             fillsBlocks = chunk.count == chunk.blockCapacity
@@ -219,8 +235,8 @@ public final class RingTransport: Transport {
             unsafe poller._withUnsafeGuaranteedRef { poller in
                 if poller.blocksLent > 0 { receiveOn() } else { poller.queueStarved(self) }
             }
-        case EAGAIN, EINTR: receiveOn()
-        case ECANCELED: break
+        // Cancelled to be polled from now on, or, if the consumer has changed its mind, received from again.
+        case EAGAIN, EINTR, ECANCELED: receiveOn()
         default:
             failure = -result
             if inbox.isEmpty || credit == 0 { tellFailure() }
@@ -481,6 +497,54 @@ public final class RingTransport: Transport {
         var byte: UInt8 = 0
         // SAFETY: one byte, on the stack.
         return unsafe worker.kernel.peek(fd, &byte, 1) > 0
+    }
+
+    // MARK: Changing hands
+
+    public override var offersAtOnce: Bool { false }
+
+    /// The first call ends the receive, by which a thread takes what arrives; once the socket is only polled, it can
+    /// be offered.
+    public override func offer() -> FDOffer? {
+        guard state == .open, credit > 0, queuedByteCount == 0, !isSending, !isInSenders, !isFinished, inlet == nil,
+            inbox.isEmpty, !hasEnded, failure == 0, sendFailure == 0
+        else { return nil }
+        switch receiving {
+        case .polled:
+            offeredGeneration = worker.ringToken(.receive, fd).generation
+            return worker.offer(fd)
+        case .provided where !isWatched:
+            isWatched = true
+            unsafe poller._withUnsafeGuaranteedRef { $0.cancel(worker.ringToken(.receive, fd)) }
+        default: break
+        }
+        return nil
+    }
+
+    public override func withdraw(_ offer: FDOffer) -> Bool {
+        if isClosed { return false }
+        if worker.withdraw(offer) { return true }
+        abandon()
+        return false
+    }
+
+    public override func taken(on worker: Worker) {
+        if isClosed { return }
+        abandon()
+        tell { $0.transportTaken(self) }
+    }
+
+    /// The socket is another worker's. Its poll keeps it open, and ends.
+    func abandon() {
+        if receiving == .polled {
+            let token = RingToken(.receive, number: fd, generation: offeredGeneration)
+            unsafe poller._withUnsafeGuaranteedRef { $0.cancel(token) }
+        }
+        receiving = .none
+        state = .closed
+        credit = 0
+        descriptor = -1
+        queue.releaseStorage()
     }
 
     // MARK: Closing

@@ -414,9 +414,6 @@ public final class SocketTransport: Transport {
         queue.releaseStorage()
     }
 
-    /// Whether nothing has come on the connection, not even its end.
-    var isSilent: Bool { peek() == -Int(EAGAIN) }
-
     public override func close(reset: Bool = false) {
         if state == .closed { return }
         if reset { worker.kernel.resetsWhenClosed(descriptor) }

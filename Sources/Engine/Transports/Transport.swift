@@ -171,8 +171,12 @@ open class Transport: FDHandler {
     /// may take it (`Worker.takeTransport`). From then on the transport is used no more until `withdraw`; what arrives
     /// withdraws the offer before it is told. When another worker has taken it, `transportTaken` is called.
     ///
-    /// Returns nil where the connection has to stay with its worker: it is not idle, or its operations are in a ring.
+    /// Returns nil where the connection has to stay with its worker, because it is not idle; and, unless
+    /// `offersAtOnce`, where it has yet to be prepared, so that a later call will offer it.
     open func offer() -> FDOffer? { nil }
+
+    /// Whether an offer costs next to nothing. Otherwise it is for connections that have been idle for a while.
+    open var offersAtOnce: Bool { true }
 
     /// Takes an offer of its own back. False when another worker has the connection: then the transport is closed, and
     /// nothing is told of it any more.

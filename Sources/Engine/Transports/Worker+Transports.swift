@@ -15,15 +15,34 @@ extension Worker {
     /// Takes a connection over that a transport of another worker offers, if the offer stands and nothing has come on
     /// the connection meanwhile: an end, say, which its owner has not seen yet. What is not to be used is closed.
     public func takeTransport(_ offer: FDOffer) -> Transport? {
-        if uring != nil { return nil }
+        if let uring {
+            let made = RingTransport(taking: offer.fd, poller: uring, worker: self)
+            guard take(offer, made, want: []) else {
+                made.abandon()
+                return nil
+            }
+            completes(offer.fd)
+            // Its poll keeps the socket open, so who had it hears of it at once.
+            table.ring(FDTenure(bits: offer.tenure).owner, self)
+            if peekedNothing(made) { return made }
+            made.close()
+            return nil
+        }
         let made = SocketTransport(taking: offer.fd, worker: self)
         guard take(offer, made, want: []) else {
             made.abandon()
             return nil
         }
-        if made.isSilent { return made }
+        if peekedNothing(made) { return made }
         made.close()
         return nil
+    }
+
+    /// Whether nothing has come on the connection, not even its end.
+    private func peekedNothing(_ transport: Transport) -> Bool {
+        var byte: UInt8 = 0
+        // SAFETY: one byte, on the stack.
+        return unsafe kernel.peek(transport.descriptor, &byte, 1) == -Int(EAGAIN)
     }
 
     /// Sets an option of a socket when nobody waits for the answer: by the ring, if there is one, with what is

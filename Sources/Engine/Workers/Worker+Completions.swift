@@ -7,6 +7,11 @@ extension Worker {
     /// Puts a local descriptor into the table that is never polled: its handler is told of completions.
     func insertCompleting(_ fd: Int32, _ handler: FDHandler) {
         insert(fd, handler, kind: .stream)
+        completes(fd)
+    }
+
+    /// A local descriptor of this thread's is never polled, as far as the table knows.
+    func completes(_ fd: Int32) {
         let slot = memory[fd]
         slot.state.store(slot.state.load(.relaxed) | FDState.registered, .relaxed)
     }
@@ -29,14 +34,19 @@ extension Worker {
         slot.state.store(slot.state.load(.relaxed) & ~(FDState.activeRead | FDState.readyRead), .relaxed)
     }
 
-    /// Tells the handler of a local descriptor of a completion. One of a dead generation reaches nobody, and its buffer
-    /// goes back to the pool.
+    /// Tells the handler of a local descriptor of a completion. One of a dead generation, or of a descriptor that
+    /// another thread has taken, reaches nobody, and its buffer goes back to the pool.
     @inline(__always)
     func reportCompletion(_ completion: RingCompletion, _ poller: UringPoller) {
         let slot = memory[completion.token.number]
         let state = slot.loadState(.relaxed)
         guard state.generation == completion.token.generation && state.isOpen && state.isLocal else {
             activity.add(.staleGeneration)
+            if let number = completion.buffer { _ = poller.buffers?.take(number, byteCount: 0) }
+            return
+        }
+        if !FDTenure(bits: slot.tenure.load(.relaxed)).isHeld(by: index) && !regain(completion.token.number, slot) {
+            activity.add(.notOwner)
             if let number = completion.buffer { _ = poller.buffers?.take(number, byteCount: 0) }
             return
         }

@@ -208,9 +208,8 @@ extension Worker {
     @inline(__always)
     private func reportLocal(_ fd: Int32, _ slot: FDSlot, _ state: FDState, _ flags: UInt64) {
         var state = state
-        let tenure = FDTenure(bits: slot.tenure.load(.relaxed))
-        if !tenure.isHeld(by: index) {
-            guard tenure.owner == index, withdraw(FDOffer(fd: fd, tenure: tenure.bits)) else {
+        if !FDTenure(bits: slot.tenure.load(.relaxed)).isHeld(by: index) {
+            guard regain(fd, slot) else {
                 activity.add(.notOwner)
                 return
             }

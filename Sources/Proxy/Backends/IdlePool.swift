@@ -66,6 +66,8 @@ final class IdlePool: TransportConsumer {
     private let owner: Int
     private let isShared: Bool
     private let shelf = AtomicLazyReference<OfferShelf>()
+    /// Offers what has been idle for a while, where an offer has its price; scheduled while there may be such.
+    private var offering: IdleOffering?
     private let maximum: Int
     private let purgeDelayMilliseconds: Int
     /// Connections in use now, and at most in this period and in the one before. As many, idle ones included, are worth
@@ -154,7 +156,7 @@ final class IdlePool: TransportConsumer {
         transport.setConsumer(self)
         transport.setContext(connection)
         transport.receive(credit: 1)
-        if isShared { offer(connection) }
+        if isShared { share(connection, on: worker) }
         if count == 1 { worker.schedule(self, at: worker.now.adding(milliseconds: purgeDelayMilliseconds)) }
         return true
     }
@@ -219,6 +221,39 @@ final class IdlePool: TransportConsumer {
 
     // MARK: Sharing
 
+    /// Offers a connection that has become idle, at once or, if it stays idle, in a while.
+    @inline(never)
+    private func share(_ connection: ServerConnection, on worker: Worker) {
+        if connection.transport.offersAtOnce { return offer(connection) }
+        if let offering, offering.deadline != .never { return }
+        let task = offering ?? IdleOffering(self)
+        offering = task
+        worker.schedule(task, at: worker.now.adding(milliseconds: Limits.offerDelayMilliseconds))
+    }
+
+    /// Offers those that have been idle for a while, as far as there are places, and comes back for the others.
+    fileprivate func offerIdle(on worker: Worker, _ task: IdleOffering) {
+        var due = Ticks.never
+        var tries = 2 * OfferShelf.places
+        // SAFETY: links point to connections that the list, held from `newest`, keeps.
+        var older = unsafe oldest
+        while let connection = older, tries > 0 {
+            older = unsafe connection.previous
+            if connection.place >= 0 { continue }
+            if let shelf = shelf.load(), shelf.freePlace == nil { return }
+            let ripe = connection.idleSince.adding(milliseconds: Limits.offerDelayMilliseconds)
+            if ripe > worker.now {
+                due = min(due, ripe)
+                break
+            }
+            tries -= 1
+            offer(connection)
+            // It had to be prepared first.
+            if connection.place < 0 { due = worker.now.adding(milliseconds: Limits.offerDelayMilliseconds) }
+        }
+        if due != .never { worker.schedule(task, at: due) }
+    }
+
     /// Puts a connection on the shelf, if there is a place.
     @inline(never)
     private func offer(_ connection: ServerConnection) {
@@ -258,4 +293,18 @@ final class IdlePool: TransportConsumer {
         }
         return nil
     }
+}
+
+/// Comes back to the idle connections of a pool that are to be offered.
+// SAFETY: the pool keeps its task, and lives as long as the process serves.
+@safe
+private final class IdleOffering: LoopTask {
+    private unowned(unsafe) let pool: IdlePool
+
+    init(_ pool: IdlePool) {
+        unsafe self.pool = pool
+        super.init()
+    }
+
+    override func run(on worker: Worker, _ reason: WakeReason) { unsafe pool.offerIdle(on: worker, self) }
 }
