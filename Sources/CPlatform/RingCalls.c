@@ -38,7 +38,6 @@ struct host_ring {
     struct io_uring ring;
     struct io_uring_buf_ring *buffers;
     unsigned buffer_count;
-    int is_registered;
     // What entries of the queue point to until they are submitted; the kernel copies it then.
     unsigned messages_used;
     unsigned addresses_used;
@@ -68,21 +67,31 @@ int host_ring_open(unsigned entries, unsigned completions, unsigned buffers, str
         io_uring_queue_exit(&ring->ring);
         result = -ENOSYS;
     }
+    if (result >= 0) {
+        // A ring that is disabled lets any thread register. Here, so that a limit of locked memory, of which the kernel
+        // takes ring and buffers, is met before anything depends on the ring.
+        ring->buffers = memory;
+        ring->buffer_count = buffers;
+        io_uring_buf_ring_init(ring->buffers);
+        struct io_uring_buf_reg registration;
+        memset(&registration, 0, sizeof registration);
+        registration.ring_addr = (uint64_t)(uintptr_t)memory;
+        registration.ring_entries = buffers;
+        result = io_uring_register_buf_ring(&ring->ring, &registration, 0);
+        if (result < 0) io_uring_queue_exit(&ring->ring);
+    }
     if (result < 0) {
         munmap(memory, size);
         free(ring);
         return result;
     }
-    ring->buffers = memory;
-    ring->buffer_count = buffers;
-    io_uring_buf_ring_init(ring->buffers);
     *made = ring;
     return 0;
 }
 
 void host_ring_close(struct host_ring *ring) {
     // From here on no receive finds a buffer.
-    if (ring->is_registered) io_uring_unregister_buf_ring(&ring->ring, 0);
+    io_uring_unregister_buf_ring(&ring->ring, 0);
     io_uring_queue_exit(&ring->ring);
     munmap(ring->buffers, ring->buffer_count * sizeof(struct io_uring_buf));
     free(ring);
@@ -91,13 +100,6 @@ void host_ring_close(struct host_ring *ring) {
 int host_ring_enable(struct host_ring *ring) {
     int result = io_uring_enable_rings(&ring->ring);
     if (result < 0) return result;
-    struct io_uring_buf_reg registration;
-    memset(&registration, 0, sizeof registration);
-    registration.ring_addr = (uint64_t)(uintptr_t)ring->buffers;
-    registration.ring_entries = ring->buffer_count;
-    result = io_uring_register_buf_ring(&ring->ring, &registration, 0);
-    if (result < 0) return result;
-    ring->is_registered = 1;
     // Spares a look-up of the ring's own descriptor; no harm without.
     (void)io_uring_register_ring_fd(&ring->ring);
     return 0;

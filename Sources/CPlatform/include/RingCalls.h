@@ -26,10 +26,11 @@ struct host_completion {
 // Pieces that one send carries, and names of peers kept at a time until they are submitted.
 #define HOST_RING_VECTORS 64
 
-// A ring that is disabled, so that another thread may enable it. `buffers` is a power of two.
+// A ring that is disabled, so that another thread may enable it, with a ring of so many buffers, a power of two.
+// -ENOMEM also when the user has no more memory to lock.
 int host_ring_open(unsigned entries, unsigned completions, unsigned buffers, struct host_ring **made);
 void host_ring_close(struct host_ring *ring);
-// Makes the calling thread the ring's, and registers ring and buffers.
+// Makes the calling thread the ring's. Takes no memory.
 int host_ring_enable(struct host_ring *ring);
 // Gives the kernel a buffer to receive into.
 void host_ring_give(struct host_ring *ring, void *bytes, unsigned count, uint16_t number);
