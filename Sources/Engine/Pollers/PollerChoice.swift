@@ -41,7 +41,7 @@ public struct PollerReport: Sendable, Hashable {
 /// A kind of poller that this build knows.
 struct PollerKind: Sendable {
     let name: String
-    let preference: Int
+    var preference: Int
     let choice: PollerChoice
     let isProcessWide: Bool
     /// See `Poller.keepsFiles`.
@@ -56,7 +56,21 @@ struct PollerKind: Sendable {
     var whyNot: @Sendable (Kernel) -> String? = { _ in nil }
 
     /// All kinds, by descending preference; of two equal ones the first is preferred.
-    static let all: [PollerKind] = [.epoll, .kqueue, .uring, .poll, .select]
+    static let all: [PollerKind] = [.uring, .epoll, .kqueue, .poll, .select]
+
+    /// All kinds, as they are preferred on this system.
+    ///
+    /// Rings come before epoll where they have all that they can use: that is what was measured. What they lack
+    /// otherwise costs them an operation for each receive, or a system call for each option.
+    static func preferred(on kernel: Kernel) -> [PollerKind] {
+        var kinds = all
+        if kernel.offersRings, let features = try? UringProbe.run(kernel), !features.areComplete {
+            kinds[0].preference = 250
+            kinds.swapAt(0, 1)
+            kinds.swapAt(1, 2)
+        }
+        return kinds
+    }
 
     static let epoll = PollerKind(
         name: "epoll", preference: 300, choice: .epoll, isProcessWide: false,
@@ -88,7 +102,7 @@ extension PollerChoice {
     /// All pollers that this system has, by descending preference, each with the result of its test.
     public static func reports(allowed: PollerChoice, kernel: Kernel) -> [PollerReport] {
         let capacity = WorkerGroup.capacity(of: WorkerGroup.Options(), kernel)
-        return PollerKind.all.filter { $0.isOffered(kernel) }.map {
+        return PollerKind.preferred(on: kernel).filter { $0.isOffered(kernel) }.map {
             let works = $0.test(kernel, capacity)
             return PollerReport(
                 name: $0.name, preference: $0.preference, isAllowed: allowed.contains($0.choice), works: works,

@@ -15,6 +15,8 @@ struct UringProbe {
         var repeatsReceives = false
         /// Options of sockets are set by the ring (Linux 6.7); otherwise each is a system call.
         var setsOptions = false
+
+        var areComplete: Bool { repeatsReceives && setsOptions }
     }
 
     /// What does not work here, and with which error (0: it did something else than asked).
@@ -234,9 +236,9 @@ struct UringProbe {
 }
 
 extension PollerKind {
-    /// Behind epoll, because of what large bodies cost: see docs/performance.md.
+    /// Before epoll, because it costs less: see docs/performance.md.
     static let uring = PollerKind(
-        name: "io_uring", preference: 250, choice: .uring, isProcessWide: false, keepsFiles: true,
+        name: "io_uring", preference: 350, choice: .uring, isProcessWide: false, keepsFiles: true,
         isOffered: { $0.offersRings },
         test: { kernel, _ in (try? UringProbe.run(kernel)) != nil },
         make: { kernel, plan throws(SystemError) in

@@ -88,7 +88,8 @@ public final class WorkerGroup: @unchecked Sendable {
     ) throws(SystemError) -> (PollerKind, [Poller], refusals: [String]) {
         var refusals: [String] = []
         var failure = SystemError(code: ENOSYS)
-        for kind in PollerKind.all where allowed.contains(kind.choice) && kind.isOffered(kernel) {
+        let kinds = allowed.contains([.uring, .epoll]) ? PollerKind.preferred(on: kernel) : PollerKind.all
+        for kind in kinds where allowed.contains(kind.choice) && kind.isOffered(kernel) {
             guard kind.test(kernel, plan.capacity) else {
                 refusals.append("\(kind.name) is not used: " + (kind.whyNot(kernel) ?? "it does not work here"))
                 continue

@@ -46,6 +46,21 @@ struct UringFallbackTests {
     func singleReceives() throws {
         #expect(try UringProbe.run(Lacking.totals).repeatsReceives == false)
     }
+
+    @Test(
+        "rings that lack something come behind epoll, and say nothing", .enabled(if: Rig.hasRings),
+        arguments: [Lacking.totals, Lacking.options])
+    func incomplete(kernel: RingKernel) throws {
+        var options = WorkerGroup.Options()
+        options.maxDescriptors = 1024
+        let preferred = try WorkerGroup(options, kernel: kernel)
+        #expect(preferred.pollerName == "epoll" && preferred.pollerRefusals == [])
+        options.pollers.remove(.epoll)
+        #expect(try WorkerGroup(options, kernel: kernel).pollerName == "io_uring")
+        let reports = PollerChoice.reports(allowed: .all, kernel: kernel)
+        #expect(reports.prefix(2).map(\.name) == ["epoll", "io_uring"])
+        #expect(reports.prefix(2).map(\.preference) == [300, 250])
+    }
 }
 
 /// What only completions can get wrong: class U of docs/engine-tests.md.
