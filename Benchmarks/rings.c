@@ -4,7 +4,7 @@
 //
 // Prints CPU time of the process in ns per operation, the median of 5 rounds: registered descriptors (a byte sent and
 // received), zero-copy sends (to a reader over loopback, whose time is in it), messages between rings (a wake-up of a
-// sleeping thread and its answer).
+// sleeping thread and its answer), new sockets, and bulk received over loopback (the sender's time is in it).
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -131,6 +131,135 @@ static double sends(size_t size, int zero_copy) {
     return spent;
 }
 
+// ---- New sockets
+
+static double sockets(int by_ring) {
+    enum { count = 50000 };
+    struct io_uring ring;
+    open_ring(&ring);
+    check(io_uring_enable_rings(&ring), "enabling");
+    double before = cpu();
+    for (int i = 0; i < count; i++) {
+        int flags = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, fd;
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+        if (by_ring) {
+            io_uring_prep_socket(sqe, AF_INET, flags, 0, 0);
+            fd = await(&ring);
+            sqe = io_uring_get_sqe(&ring);
+        } else {
+            fd = socket(AF_INET, flags, 0);
+        }
+        check(fd, "a socket");
+        io_uring_prep_close(sqe, fd);
+        check(await(&ring), "closing");
+    }
+    double spent = (cpu() - before) / count;
+    io_uring_queue_exit(&ring);
+    return spent;
+}
+
+// ---- Bulk
+
+#define BLOCK 16384
+#define BLOCKS 64
+#define RECEIVE_BUNDLE (1u << 4)
+
+static void *pour(void *argument) {
+    static char buffer[1 << 18];
+    for (int i = 0; i < 2048; i++) {
+        for (size_t sent = 0; sent < sizeof buffer;) {
+            ssize_t result = write(*(int *)argument, buffer + sent, sizeof buffer - sent);
+            if (result < 0) check(-errno, "writing");
+            sent += result;
+        }
+    }
+    shutdown(*(int *)argument, SHUT_WR);
+    return NULL;
+}
+
+// Four blocks a call, and a poll by the ring when there is nothing.
+static size_t by_calls(struct io_uring *ring, int fd, char *memory) {
+    size_t total = 0;
+    for (;;) {
+        struct iovec vectors[4];
+        for (int i = 0; i < 4; i++) vectors[i] = (struct iovec){memory + i * BLOCK, BLOCK};
+        struct msghdr message = {.msg_iov = vectors, .msg_iovlen = 4};
+        ssize_t result = recvmsg(fd, &message, MSG_DONTWAIT);
+        if (result == 0) return total;
+        if (result < 0 && errno != EAGAIN) check(-errno, "receiving");
+        if (result > 0) total += result;
+        if (result == 4 * BLOCK) continue;
+        io_uring_prep_poll_add(io_uring_get_sqe(ring), fd, POLLIN);
+        check(await(ring), "polling");
+    }
+}
+
+// A receive that repeats, one block a completion, or as many as there are bytes for.
+static size_t by_ring(struct io_uring *ring, int fd, char *memory, int bundles) {
+    struct io_uring_buf_ring *blocks = aligned_alloc(4096, 4096);
+    memset(blocks, 0, 4096);
+    struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)blocks, .ring_entries = BLOCKS};
+    check(io_uring_register_buf_ring(ring, &registration, 0), "registering");
+    io_uring_buf_ring_init(blocks);
+    for (int i = 0; i < BLOCKS; i++)
+        io_uring_buf_ring_add(blocks, memory + i * BLOCK, BLOCK, i, BLOCKS - 1, i);
+    io_uring_buf_ring_advance(blocks, BLOCKS);
+    size_t total = 0;
+    for (int armed = 0;;) {
+        struct io_uring_cqe *cqe;
+        if (!armed) {
+            struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+            io_uring_prep_recv(sqe, fd, NULL, 0, 0);
+            sqe->ioprio |= IORING_RECV_MULTISHOT | (bundles ? RECEIVE_BUNDLE : 0);
+            sqe->flags |= IOSQE_BUFFER_SELECT;
+            armed = 1;
+        }
+        check(io_uring_submit_and_wait(ring, 1), "waiting");
+        while (io_uring_peek_cqe(ring, &cqe) == 0) {
+            int result = cqe->res, number = cqe->flags >> IORING_CQE_BUFFER_SHIFT, used = 0;
+            armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
+            io_uring_cqe_seen(ring, cqe);
+            if (result == 0) return free(blocks), total;
+            if (result == -ENOBUFS) continue;
+            check(result, "receiving");
+            total += result;
+            for (int left = result; left > 0; left -= BLOCK, used++) {
+                int block = (number + used) % BLOCKS;
+                io_uring_buf_ring_add(blocks, memory + block * BLOCK, BLOCK, block, BLOCKS - 1, used);
+            }
+            io_uring_buf_ring_advance(blocks, used);
+        }
+    }
+}
+
+// CPU time of a megabyte.
+static double bulk(int how) {
+    struct io_uring ring;
+    open_ring(&ring);
+    check(io_uring_enable_rings(&ring), "enabling");
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
+        getsockname(listener, (struct sockaddr *)&address, &length) ||
+        connect(client, (struct sockaddr *)&address, length)) check(-errno, "connecting");
+    int server = accept(listener, NULL, NULL);
+    char *memory = aligned_alloc(4096, BLOCKS * BLOCK);
+    memset(memory, 1, BLOCKS * BLOCK);
+    pthread_t writer;
+    double before = cpu();
+    pthread_create(&writer, NULL, pour, &client);
+    size_t total = how == 0 ? by_calls(&ring, server, memory) : by_ring(&ring, server, memory, how == 2);
+    pthread_join(writer, NULL);
+    double spent = (cpu() - before) / (total >> 20);
+    io_uring_queue_exit(&ring);
+    close(listener);
+    close(client);
+    close(server);
+    free(memory);
+    return spent;
+}
+
 // ---- Waking
 
 enum { wakes = 50000 };
@@ -217,5 +346,13 @@ int main(void) {
     for (int i = 0; i < ROUNDS; i++) for (int new = 0; new < 2; new++) rounds[new][i] = wake_ups(new);
     report("a wake-up by eventfd", rounds[0]);
     report("a wake-up by a message between rings", rounds[1]);
+    for (int i = 0; i < ROUNDS; i++) for (int new = 0; new < 2; new++) rounds[new][i] = sockets(new);
+    report("a socket made by a call, closed by the ring", rounds[0]);
+    report("a socket made and closed by the ring", rounds[1]);
+    double many[3][ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) for (int how = 0; how < 3; how++) many[how][i] = bulk(how);
+    report("a megabyte received, by calls", many[0]);
+    report("the same, a repeating receive", many[1]);
+    report("the same, in bundles", many[2]);
     return 0;
 }
