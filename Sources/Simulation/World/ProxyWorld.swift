@@ -170,7 +170,10 @@ final class ProxyWorld {
         for pause in plan.pauses {
             host.spawn("pause") { [self] in
                 host.sleep(milliseconds: pause.fromMilliseconds)
-                order(.pause)
+                // Another worker may be the faster one: what was paused after it was resumed would stay so.
+                if let paused = order(.pause) {
+                    while !paused.isDone && !hasEnded { host.sleep(milliseconds: 1) }
+                }
                 host.sleep(milliseconds: pause.forMilliseconds)
                 order(.resume)
             }
@@ -197,10 +200,13 @@ final class ProxyWorld {
         isOver = true
     }
 
-    private func order(_ kind: Order.Kind) {
-        guard let runtime, let runtimeAPI, !hasEnded, let group = runtime.group else { return }
+    @discardableResult
+    private func order(_ kind: Order.Kind) -> Order? {
+        guard let runtime, let runtimeAPI, !hasEnded, let group = runtime.group else { return nil }
         let worker = kind == .drain ? 0 : Int(scheduler.random.next() % UInt64(group.workers.count))
-        group.post(Order(kind, runtime, runtimeAPI), to: worker)
+        let order = Order(kind, runtime, runtimeAPI)
+        group.post(order, to: worker)
+        return order
     }
 }
 
@@ -211,6 +217,7 @@ private final class Order: Message {
     private let kind: Kind
     private let runtime: ProxyRuntime
     private let runtimeAPI: RuntimeAPI
+    private(set) var isDone = false
 
     init(_ kind: Kind, _ runtime: ProxyRuntime, _ runtimeAPI: RuntimeAPI) {
         self.kind = kind
@@ -220,6 +227,7 @@ private final class Order: Message {
     }
 
     override func deliver(on worker: Worker) {
+        isDone = true
         switch kind {
         case .pause: runtime.pauseListeners(on: worker)
         case .resume: runtime.resumeListeners(on: worker)
