@@ -50,7 +50,7 @@ public final class ChunkPool {
     ///   - blockSizeBytes: usable bytes of each block, at least 1024.
     ///   - maximumBlocks: the limit of blocks in use, 0 for none.
     ///   - maximumFreeBlocks: blocks kept for reuse.
-    public init(blockSizeBytes: Int, maximumBlocks: Int = 0, maximumFreeBlocks: Int = 256) {
+    public init(blockSizeBytes: Int, maximumBlocks: Int = 0, maximumFreeBlocks: Int = 512) {
         precondition(blockSizeBytes >= 1024 && blockSizeBytes <= 1 << 28, "a block holds 1 KiB to 256 MiB")
         self.blockSizeBytes = blockSizeBytes
         self.maximumBlocks = maximumBlocks

@@ -132,9 +132,8 @@ final class HTTPExchange: ProxiedStream {
     var clientFinished = false, serverFinished = false
 
     let parserLimits: HTTPLimits
-    /// The next of its worker's spare exchanges, and the turn in which it became one.
+    /// The next of its worker's spare exchanges.
     var nextSpare: Unmanaged<HTTPExchange>?
-    var spareSince: UInt64 = 0
 
     override init(context: WorkerContext) {
         parserLimits = context.httpLimits

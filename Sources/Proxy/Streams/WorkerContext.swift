@@ -43,11 +43,16 @@ final class WorkerContext: LoopTask {
     private var streams: [TransportConsumer?] = []
     private var freeSlots: [Int] = []
     private var buried: [TransportConsumer] = []
-    /// Exchanges that wait for a request, the one that has waited longest first, and the one that has waited least.
-    private var oldestSpare: Unmanaged<HTTPExchange>?
-    private var newestSpare: Unmanaged<HTTPExchange>?
+    /// Exchanges that wait for a request, the one used last first: its memory is still in the processor's caches.
+    private var spare: Unmanaged<HTTPExchange>?
+    /// Those that were given back in the turn `freshTurn`, and may still be running; the last of them leads nowhere.
+    private var fresh: Unmanaged<HTTPExchange>?
+    private var lastFresh: Unmanaged<HTTPExchange>?
+    private var freshTurn: UInt64 = 0
     private var spareCount = 0
-    private static let spareExchangeLimit = 128
+    /// As many as hundreds of busy connections use at once: to make one for each request beyond would cost as much as
+    /// a third of the request. One takes some 6 KiB.
+    private static let spareExchangeLimit = 512
 
     init(worker: Worker, process: ProcessStatistics, tuning: ProxyTuning, runtime: ProxyRuntime) {
         unsafe runtimeReference = runtime
@@ -142,23 +147,32 @@ final class WorkerContext: LoopTask {
     }
 
     deinit {
-        while let exchange = unsafe oldestSpare?.takeRetainedValue() { unsafe oldestSpare = exchange.nextSpare }
+        settleFresh()
+        while let exchange = unsafe spare?.takeRetainedValue() { unsafe spare = exchange.nextSpare }
+    }
+
+    /// What was given back in a turn before this one runs no more.
+    @inline(__always)
+    private func settleFresh() {
+        // SAFETY: the lists keep what they link; the one becomes the beginning of the other.
+        guard let last = unsafe lastFresh else { return }
+        unsafe last._withUnsafeGuaranteedRef { unsafe $0.nextSpare = spare }
+        unsafe spare = fresh
+        unsafe fresh = nil
+        unsafe lastFresh = nil
     }
 
     /// An exchange for a request, used before or new. Its reference is the caller's, until it is given back.
     func takeExchange() -> Unmanaged<HTTPExchange> {
+        if freshTurn != worker.turnNumber { settleFresh() }
         // SAFETY: the list's reference is handed on.
-        if let first = unsafe oldestSpare {
-            let (since, next) = unsafe first._withUnsafeGuaranteedRef { unsafe ($0.spareSince, $0.nextSpare) }
-            // One that was given back in this turn may still be running.
-            if since != worker.turnNumber {
-                unsafe oldestSpare = next
-                if unsafe next == nil { unsafe newestSpare = nil }
-                spareCount -= 1
-                return unsafe first
-            }
+        guard let first = unsafe spare else { return unsafe Unmanaged.passRetained(HTTPExchange(context: self)) }
+        unsafe first._withUnsafeGuaranteedRef {
+            unsafe spare = $0.nextSpare
+            unsafe $0.nextSpare = nil
         }
-        return unsafe Unmanaged.passRetained(HTTPExchange(context: self))
+        spareCount -= 1
+        return unsafe first
     }
 
     /// Takes an exchange back, with the reference that `takeExchange` gave; it is handed out again from the next turn
@@ -172,14 +186,13 @@ final class WorkerContext: LoopTask {
             if buried.count == 1 { worker.wake(self) }
             return
         }
-        exchange.spareSince = worker.turnNumber
-        unsafe exchange.nextSpare = nil
-        if let newest = unsafe newestSpare {
-            unsafe newest._withUnsafeGuaranteedRef { unsafe $0.nextSpare = reference }
-        } else {
-            unsafe oldestSpare = reference
+        if freshTurn != worker.turnNumber {
+            settleFresh()
+            freshTurn = worker.turnNumber
         }
-        unsafe newestSpare = reference
+        unsafe exchange.nextSpare = fresh
+        if unsafe fresh == nil { unsafe lastFresh = reference }
+        unsafe fresh = reference
         spareCount += 1
     }
 
