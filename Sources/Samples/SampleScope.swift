@@ -141,6 +141,8 @@ open class SampleScope {
         // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
+    /// Whether the response may have content: one to HEAD has none, whatever its fields say.
+    open var responseHasContent: Bool { true }
     /// Whether the whole body of that message has been received.
     open func bodyIsComplete(response: Bool) -> Bool { true }
 

@@ -173,6 +173,8 @@ final class StreamScope: SampleScope {
             ? stream.responseBodyBytes(copiedTo: room.bytes) : stream.requestBodyBytes(copiedTo: room.bytes)
     }
 
+    override var responseHasContent: Bool { stream?.responseHasContent ?? true }
+
     override func payload(response: Bool) -> UnsafeRawBufferPointer {
         // SAFETY: see above.
         guard let stream else { return unsafe UnsafeRawBufferPointer(start: nil, count: 0) }

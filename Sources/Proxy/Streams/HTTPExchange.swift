@@ -156,6 +156,8 @@ final class HTTPExchange: ProxiedStream {
         // SAFETY: the response's block stays where it is while rules look at it.
         unsafe heldContent(copiedTo: room)
     }
+    // An answer of our own has what its head says.
+    override var responseHasContent: Bool { isDelivering || responseBody.framing != .none }
     override var sessionVariables: VariableTable? {
         get { client.variables }
         set { client.variables = newValue }

@@ -85,6 +85,7 @@ enum ParameterFetches {
                 "The length that the \(side.word) announces, or how many bytes of the body are here"
             ) { scope, _ in
                 guard let head = side.head(scope) else { return nil }
+                if isResponse && !scope.responseHasContent { return Sample(0) }
                 if let length = head.firstValue(of: .contentLength) { return Sample(leadingInteger(length)) }
                 // SAFETY: only counted.
                 return unsafe Sample(scope.body(response: isResponse).count)
