@@ -246,7 +246,9 @@ struct TagWriter {
         case .client, .clientPort: address = stream.record.client
         case .frontendAddress, .frontendPort: address = LogAddress(scope.address(.destination))
         case .serverAddress, .serverPort:
-            address = stream.server.map { LogAddress($0.address) } ?? stream.rules?.serverAddress ?? LogAddress()
+            // What stands for a server with `option transparent` has no address of its own.
+            let own = stream.server.map { LogAddress($0.address) } ?? LogAddress()
+            address = own.kind == .unknown ? stream.rules?.serverAddress ?? own : own
         default:
             address =
                 stream.connection == nil

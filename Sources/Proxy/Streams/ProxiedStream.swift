@@ -298,7 +298,7 @@ class ProxiedStream: QueuedStream {
         lastServer = server
         server.counters.add(.sessions, on: worker.index)
         record.server = server.name
-        if wantsServerSource { ruleState.serverAddress = LogAddress(server.address) }
+        if wantsServerSource { ruleState.serverAddress = LogAddress(destination(of: server)) }
         record.queueMilliseconds = elapsed(since: queueStart)
         if connectStart == .zero { connectStart = worker.now }
         serverDeadline = .never
