@@ -28,6 +28,8 @@ public final class ProxyRuntime {
         public var logTag = "martlet"
         /// Whether options may splice (`-dS`: no).
         public var splices = true
+        /// Whether the limit of open files is raised as the configuration asks; not to look whether it is valid.
+        public var raisesLimits = true
         public init() {}
     }
 

@@ -146,6 +146,7 @@ struct RuntimeBuilder {
     }
 
     private mutating func raise(to wanted: UInt64, _ why: String) {
+        guard options.raisesLimits else { return }
         let hard = kernel.descriptorLimit(hard: true)
         if kernel.setDescriptorLimit(soft: wanted, hard: max(hard, wanted)) >= 0 { return }
         if tree.global.strictLimits {

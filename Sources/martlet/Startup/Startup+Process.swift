@@ -105,8 +105,10 @@ extension Startup {
 
     /// What no text tells: whether names have addresses, inherited descriptors are open, users and groups exist.
     func checkAgainstSystem(_ tree: ConfigurationTree) throws(Refusal) {
+        var options = ProxyRuntime.Options()
+        options.raisesLimits = false
         do {
-            _ = try ProxyRuntime(tree, kernel: kernel)
+            _ = try ProxyRuntime(tree, options: options, kernel: kernel)
         } catch {
             for message in error.messages { refuse(message, saying: "config : ") }
             messages.alert("config : Fatal errors found in configuration.")
