@@ -95,18 +95,26 @@ static void *drain(void *argument) {
     return NULL;
 }
 
+// The two ends of a connection over loopback.
+static void connect_pair(int *client, int *server) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    *client = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
+        getsockname(listener, (struct sockaddr *)&address, &length) ||
+        connect(*client, (struct sockaddr *)&address, length)) check(-errno, "connecting");
+    *server = accept(listener, NULL, NULL);
+    close(listener);
+}
+
 static double sends(size_t size, int zero_copy) {
     size_t count = (256u << 20) / size;
     struct io_uring ring;
     open_ring(&ring);
     check(io_uring_enable_rings(&ring), "enabling");
-    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
-        getsockname(listener, (struct sockaddr *)&address, &length) ||
-        connect(client, (struct sockaddr *)&address, length)) check(-errno, "connecting");
-    int server = accept(listener, NULL, NULL);
+    int client, server;
+    connect_pair(&client, &server);
     pthread_t reader;
     pthread_create(&reader, NULL, drain, &server);
     char *buffer = aligned_alloc(4096, size);
@@ -124,7 +132,6 @@ static double sends(size_t size, int zero_copy) {
     pthread_join(reader, NULL);
     double spent = (cpu() - before) / count;
     io_uring_queue_exit(&ring);
-    close(listener);
     close(client);
     close(server);
     free(buffer);
@@ -237,13 +244,8 @@ static double bulk(int how) {
     struct io_uring ring;
     open_ring(&ring);
     check(io_uring_enable_rings(&ring), "enabling");
-    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof address;
-    if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
-        getsockname(listener, (struct sockaddr *)&address, &length) ||
-        connect(client, (struct sockaddr *)&address, length)) check(-errno, "connecting");
-    int server = accept(listener, NULL, NULL);
+    int client, server;
+    connect_pair(&client, &server);
     char *memory = aligned_alloc(4096, BLOCKS * BLOCK);
     memset(memory, 1, BLOCKS * BLOCK);
     pthread_t writer;
@@ -253,7 +255,6 @@ static double bulk(int how) {
     pthread_join(writer, NULL);
     double spent = (cpu() - before) / (total >> 20);
     io_uring_queue_exit(&ring);
-    close(listener);
     close(client);
     close(server);
     free(memory);
