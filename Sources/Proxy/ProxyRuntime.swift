@@ -54,6 +54,8 @@ public final class ProxyRuntime {
     public private(set) var group: WorkerGroup!
 
     private let places = Places()
+    /// Sessions of the runtime API are still being answered: a drain waits for them.
+    let awaitsRuntimeAPI = Atomic<Bool>(false)
     /// `maxconnrate`, `maxsessrate`; nil: no limit.
     let sessionRate: SessionRate?
     private let limitedListeners = Atomic<Int>(0)
@@ -227,7 +229,16 @@ public final class ProxyRuntime {
         if limitedListeners.load(ordering: .sequentiallyConsistent) > 0 {
             for listener in listeners { listener.resumeIfRoom(on: worker) }
         }
-        if isDraining.load(ordering: .sequentiallyConsistent) && places.current == 0 { group.stop() }
+        endIfDrained()
+    }
+
+    /// Ends a drained process: neither a connection nor a session of the runtime API is left. On any thread.
+    func endIfDrained() {
+        if isDraining.load(ordering: .sequentiallyConsistent) && places.current == 0
+            && !awaitsRuntimeAPI.load(ordering: .sequentiallyConsistent)
+        {
+            group.stop()
+        }
     }
 
     /// Descriptors or memory ran out at accept; said in the log at most once a second.
@@ -276,7 +287,7 @@ public final class ProxyRuntime {
         }
         logStopped(worker)
         for context in contexts { worker.post(DrainMessage(context), to: context.worker.index) }
-        if places.current == 0 { group.stop() }
+        endIfDrained()
     }
 
     /// Until when a stop spreads the closing of connections; nil: they close at once, `.never`: they are not closed.

@@ -61,6 +61,13 @@ final class CommandSession: TransportConsumer {
         owner.ended(self, on: worker)
     }
 
+    /// Ends the session when what has arrived is answered.
+    func finish() {
+        guard phase == .serving else { return }
+        interpreter.end()
+        serve()
+    }
+
     // MARK: Events
 
     override func transport(_ transport: Transport, received chunk: consuming Chunk) {

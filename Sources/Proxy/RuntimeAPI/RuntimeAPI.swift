@@ -24,6 +24,8 @@ public final class RuntimeAPI: LoopTask {
     private var context: RuntimeContext?
     private var sampler: RateTask?
     private var mustResume = false
+    /// After `stop`: what waits for the last session.
+    private var drainingRuntime: ProxyRuntime?
 
     /// How soon listeners look again after descriptors ran out.
     private static let retryMilliseconds = 100
@@ -85,9 +87,11 @@ public final class RuntimeAPI: LoopTask {
         sampler.start(on: worker)
     }
 
-    /// Closes the listeners; sessions end with their current line.
-    /// - Parameter keepingPaths: leave the paths of unix sockets to the process that takes over.
-    public func stop(on worker: Worker, keepingPaths: Bool = false) {
+    /// Closes the listeners; sessions end when what they were asked is answered.
+    /// - Parameters:
+    ///   - keepingPaths: leave the paths of unix sockets to the process that takes over.
+    ///   - runtime: what is about to drain; it does not end before the last session.
+    public func stop(on worker: Worker, keepingPaths: Bool = false, drainsFor runtime: ProxyRuntime? = nil) {
         for listener in listeners {
             listener.close(on: worker, keepingPath: keepingPaths)
             context?.statistics.listeners.leave()
@@ -95,11 +99,15 @@ public final class RuntimeAPI: LoopTask {
         listeners = []
         if let sampler { worker.cancel(sampler) }
         sampler = nil
+        drainingRuntime = runtime
+        tellRuntime()
+        for session in sessions { session.finish() }
     }
 
-    /// Ends every session at once, answered or not.
-    public func closeSessions() {
-        for session in sessions { session.close() }
+    private func tellRuntime() {
+        guard let drainingRuntime else { return }
+        drainingRuntime.awaitsRuntimeAPI.store(!sessions.isEmpty, ordering: .sequentiallyConsistent)
+        if sessions.isEmpty { drainingRuntime.endIfDrained() }
     }
 
     // MARK: Sessions
@@ -127,6 +135,7 @@ public final class RuntimeAPI: LoopTask {
         ended.append(session)
         sessions.remove(at: index)
         context?.statistics.runtimeSessions.leave()
+        tellRuntime()
         mustResume = true
         worker.wake(self)
     }

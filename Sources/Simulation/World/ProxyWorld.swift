@@ -232,7 +232,7 @@ private final class Order: Message {
         case .pause: runtime.pauseListeners(on: worker)
         case .resume: runtime.resumeListeners(on: worker)
         case .drain:
-            runtimeAPI.stop(on: worker)
+            runtimeAPI.stop(on: worker, drainsFor: runtime)
             runtime.drain(on: worker)
         }
     }

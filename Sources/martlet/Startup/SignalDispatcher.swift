@@ -66,7 +66,7 @@ final class SignalDispatcher: FDHandler {
             if runtime.draining { return }
             context?.isStopping = true
             hardStop?.schedule(on: worker)
-            runtimeAPI.stop(on: worker, keepingPaths: true)
+            runtimeAPI.stop(on: worker, keepingPaths: true, drainsFor: runtime)
             runtime.drain(on: worker)
         case SIGHUP:
             messages.warning("SIGHUP received, dumping servers states.")

@@ -81,4 +81,21 @@ struct SweepRegressions {
             #expect(world.exchangesChecked == 1)
         }
     }
+
+    /// The process ended under an answer of the runtime API: a drain looked at connections alone.
+    @Test("a drain waits for what the runtime API is asked", arguments: ["epoll", "select"])
+    func drainWhileCommandsAreAnswered(poller: String) {
+        for seed in 1...8 as ClosedRange<UInt64> {
+            var plan = plan(poller, seed: seed)
+            plan.configuration = "global\n stats socket 127.0.2.1:9999 level admin\n" + plan.configuration
+            plan.statsAddress = SocketAddress(ipv4: 0x7F00_0201, port: 9999)
+            plan.commandSessions = 5
+            plan.drainMilliseconds = 300 * Int(seed)
+            // An answer takes many turns.
+            plan.machineOptions.streamBytes = 128
+            let world = ProxyWorld(plan)
+            world.run()
+            #expect(world.violations.isEmpty)
+        }
+    }
 }
