@@ -21,6 +21,8 @@ class Case:
 
     # The figure that ratios and budgets are about.
     figure = "cpu"
+    # A relay that opens a server connection for each client does the same work as a proxy, but for looking at it.
+    blind = False
 
     def __init__(self, name, title, mode="http", reuse="safe", budget=None, ring_budget=None, nginx=True):
         self.name = name
@@ -73,6 +75,7 @@ class Throughput(Case):
     def __init__(self, name, title, path="/", connections=None, close=False, **options):
         super().__init__(name, title, **options)
         self.path, self.connections, self.close = path, connections, close
+        self.blind = self.reuse != "always"
 
     def measure(self, program, bench):
         settings = bench.settings
@@ -98,6 +101,7 @@ class Rules(Throughput):
     def __init__(self, name, title, lines, **options):
         super().__init__(name, title, path=rules.PATH, nginx=False, **options)
         self.lines = lines
+        self.blind = False
 
     def frontend_lines(self, folder):
         return self.lines(folder)

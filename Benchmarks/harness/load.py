@@ -21,7 +21,7 @@ def wrk(port, path, connections, seconds, close=False):
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout", "10s"]
     if close:
         command += ["-H", "Connection: close"]
-    text = processes.run([*command, f"http://127.0.0.1:{port}{path}"], seconds + 30)
+    text = processes.run([*command, f"http://127.0.0.1:{port}{path}"], seconds + 30, "load")
     requests = re.search(r"^\s*(\d+) requests in", text, re.MULTILINE)
     rate = re.search(r"^Requests/sec:\s+([\d.]+)", text, re.MULTILINE)
     p99 = re.search(r"^\s*99%\s+(\S+)", text, re.MULTILINE)
@@ -59,7 +59,7 @@ def paced(port, path, connections, seconds, requests_per_second, folder):
     warm_up = 1
     processes.run(["h2load", "--h1", "-t1", f"-c{connections}", f"--rps={requests_per_second / connections:.3f}",
                    f"-D{seconds}", f"--warm-up-time={warm_up}", f"--log-file={log_path}",
-                   f"http://127.0.0.1:{port}{path}"], seconds + warm_up + 30)
+                   f"http://127.0.0.1:{port}{path}"], seconds + warm_up + 30, "load")
     durations, errors, first, last = [], 0, None, None
     with open(log_path, encoding="ascii") as file:
         for line in file:

@@ -22,11 +22,21 @@ def _die_with_parent():
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def start(command, log_path):
+# The processors that each role keeps to, by Benchmarks/run --pin; left out: where the kernel puts it.
+processors = {}
+
+
+def _begin(role):
+    _die_with_parent()
+    if role in processors:
+        os.sched_setaffinity(0, processors[role])
+
+
+def start(command, log_path, role=None):
     """Starts a command whose output goes to a file. It is killed when the harness dies."""
     with open(log_path, "ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   preexec_fn=_die_with_parent)
+                                   preexec_fn=lambda: _begin(role))
     _running.append(process)
     return process
 
@@ -49,10 +59,10 @@ def stop_all():
         stop(process, seconds=2.0)
 
 
-def run(command, timeout_seconds):
+def run(command, timeout_seconds, role=None):
     """Runs a command to its end and returns its output; raises Failure if it fails or takes too long."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               preexec_fn=_die_with_parent)
+                               preexec_fn=lambda: _begin(role))
     _running.append(process)
     try:
         output, _ = process.communicate(timeout=timeout_seconds)

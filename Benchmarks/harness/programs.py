@@ -1,6 +1,7 @@
 """The programs that are compared: their configurations for each case, their command lines, their versions."""
 
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -120,6 +121,8 @@ class Running:
 class Program:
     """A proxy by name. `start` gives it the configuration of a case."""
 
+    role = "proxy"
+
     def __init__(self, name, path):
         self.name = name
         self.path = path
@@ -140,7 +143,7 @@ class Program:
         own = os.path.join(folder, re.sub(r"\W", "-", self.name))
         os.makedirs(own, exist_ok=True)
         log_path = os.path.join(own, "output.log")
-        process = processes.start(self.command(case, port, origin_port, own), log_path)
+        process = processes.start(self.command(case, port, origin_port, own), log_path, self.role)
         running = Running(self.name, process, port, log_path)
         if wait:
             try:
@@ -193,6 +196,8 @@ class Nginx(Program):
 class Origin(Program):
     """The server behind every proxy: nginx with a small answer and a file of 1 MiB."""
 
+    role = "origin"
+
     def command(self, case, port, origin_port, folder):
         os.makedirs(os.path.join(folder, "files"), exist_ok=True)
         with open(os.path.join(folder, "files", "1m"), "wb") as file:
@@ -201,6 +206,32 @@ class Origin(Program):
         _write(path, NGINX_COMMON.format(folder=folder, files=2 * MAXIMUM_CONNECTIONS + 512, load="")
                + NGINX_HTTP.format(folder=folder, body=NGINX_ORIGIN.format(port=port, folder=folder)))
         return [self.path, "-p", folder, "-c", path]
+
+
+class Floor(Program):
+    """A relay that does nothing but pass bytes on (Benchmarks/floor.c): what no proxy on the machine can be below."""
+
+    SOURCE = pathlib.Path(__file__).resolve().parent.parent / "floor.c"
+
+    def __init__(self, poller, path):
+        super().__init__(f"floor-{poller}", path)
+        self.poller = poller
+
+    @classmethod
+    def both(cls, folder):
+        """With epoll and with io_uring; built into the folder."""
+        path = os.path.join(folder, "floor")
+        processes.run(["cc", "-O2", "-o", path, str(cls.SOURCE), "-l:liburing.a"], 60)
+        return [cls(poller, path) for poller in ("epoll", "io_uring")]
+
+    def version(self):
+        return "blind relay"
+
+    def supports(self, case):
+        return case.blind
+
+    def command(self, case, port, origin_port, folder):
+        return [self.path, self.poller, str(port), f"127.0.0.1:{origin_port}"]
 
 
 def find(name):
