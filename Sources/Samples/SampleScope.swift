@@ -126,6 +126,9 @@ open class SampleScope {
     /// Keeps a value in a slot of `declare capture`; nothing happens when there is no such slot.
     open func capture(_ value: Sample, slot: Int, response: Bool) {}
 
+    /// Writes a line of the converter `debug` to standard output, or to standard error.
+    open func writeDebug(_ line: borrowing LogLine, toError: Bool) {}
+
     // MARK: Connections
 
     /// Addresses of the two connections. `.unspecified` when unknown.

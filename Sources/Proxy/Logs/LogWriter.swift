@@ -95,6 +95,16 @@ public final class LogWriter {
         }
     }
 
+    /// Writes a line to a descriptor as it is, if it can be written at once.
+    func write(_ line: borrowing LogLine, to fd: Int32) {
+        if !knownDescriptors.contains(fd) { prepare(fd) }
+        // SAFETY: the line is borrowed for the call.
+        let bytes = unsafe line.bytes
+        guard let base = bytes.baseAddress else { return }
+        let sent = unsafe kernel.write(fd, base, bytes.count)
+        if sent != bytes.count { statistics.droppedLogs.add() }
+    }
+
     /// A pipe or socket that nobody empties must not stop the thread. A terminal stays as it is: the shell shares it.
     private func prepare(_ fd: Int32) {
         knownDescriptors.append(fd)

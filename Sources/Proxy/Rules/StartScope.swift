@@ -1,6 +1,7 @@
 import Base
 import Configuration
 import Engine
+import Glibc
 import Samples
 
 /// What expressions may ask before anything runs: clocks, chance and the variables of the process.
@@ -25,6 +26,12 @@ final class StartScope: SampleScope {
     }
     override func setVariable(_ name: VariableName, _ value: Sample) -> Bool {
         name.scope == .process && variables.set(name.number, value)
+    }
+    override func writeDebug(_ line: borrowing LogLine, toError: Bool) {
+        // SAFETY: the line is borrowed for the call.
+        let bytes = unsafe line.bytes
+        guard let base = bytes.baseAddress else { return }
+        _ = unsafe kernel.write(toError ? STDERR_FILENO : STDOUT_FILENO, base, bytes.count)
     }
     override func unsetVariable(_ name: VariableName) { if name.scope == .process { variables.remove(name.number) } }
 

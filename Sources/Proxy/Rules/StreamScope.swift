@@ -124,6 +124,10 @@ final class StreamScope: SampleScope {
         store.keep(value.span, at: place)
     }
 
+    override func writeDebug(_ line: borrowing LogLine, toError: Bool) {
+        stream?.context.logWriter.write(line, to: toError ? STDERR_FILENO : STDOUT_FILENO)
+    }
+
     private func localAddress(of transport: Transport?) -> SocketAddress {
         var address = SocketAddress()
         if let transport { _ = worker.kernel.localAddress(transport.descriptor, &address) }
