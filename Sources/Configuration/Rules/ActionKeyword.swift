@@ -42,7 +42,7 @@ public enum ActionTable {
         "cache-use", "cache-store", "do-resolve", "expect-netscaler-cip", "expect-proxy", "sc-add-gpc", "sc-inc-gpc",
         "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0", "send-spoe-group", "track-sc0",
         "track-sc1", "track-sc2", "use-service", "wait-for-handshake", "attach-srv", "set-bandwidth-limit",
-        "close", "set-bc-mark", "set-bc-tos", "set-fc-mark",
+        "set-bc-mark", "set-bc-tos", "set-fc-mark",
         "set-fc-tos",
         "set-retries", "del-headers-bin", "add-headers-bin", "set-headers-bin", "pause", "do-log",
     ]

@@ -12,6 +12,10 @@ enum FlowActions {
             "Closes the connection without an answer"
         ) { _ throws(SyntaxFailure) in .reject },
         ActionKeyword(
+            "close", [.tcpResponseContent], "",
+            "Closes the server's connection at once; the client gets what has come; ends the evaluation of this set"
+        ) { _ throws(SyntaxFailure) in .closeServer },
+        ActionKeyword(
             "silent-drop", Set.tcpRequests.union([.tcpResponseContent, .httpRequest, .httpResponse]), "",
             "Forgets the connection; the client is not told"
         ) { _ throws(SyntaxFailure) in .silentDrop },

@@ -10,6 +10,8 @@ public enum RuleAction: Sendable {
     case tarpit(Reply)
     case reject
     case silentDrop
+    /// `close`: the connection to the server ends, with what has come of the response.
+    case closeServer
     /// What comes in `mode tcp` is HTTP from now on.
     case switchMode
     case reply(Reply)
@@ -58,7 +60,17 @@ public enum RuleAction: Sendable {
     /// Whether no later rule of the set is evaluated.
     public var isFinal: Bool {
         switch self {
-        case .allow, .deny, .tarpit, .reject, .silentDrop, .switchMode, .reply, .redirect, .authenticate: true
+        case .allow, .deny, .tarpit, .reject, .silentDrop, .closeServer, .switchMode, .reply, .redirect, .authenticate:
+            true
+        default: false
+        }
+    }
+
+    /// Whether it answers with a text of its own making, in which the rule that makes it has not been met yet
+    /// (`last_rule_line`).
+    public var makesAnswer: Bool {
+        switch self {
+        case .reply, .redirect: true
         default: false
         }
     }

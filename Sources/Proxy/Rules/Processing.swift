@@ -182,6 +182,13 @@ final class RuleState {
     var inspectionDeadline = Ticks.never
     /// Where the last final rule that was met stands (`last_rule_line`).
     var lastRule = SourceRange.none
+    /// Where the rule stands whose answer is being made.
+    var answeringRule = SourceRange.none
+    /// A rule ends the connection to the server once what has come of the response is on its way.
+    var closesServer = false
+
+    /// The answer of a rule has been made: the rule has been met (`last_rule_line`).
+    func meetAnsweringRule() { if answeringRule != .none { lastRule = answeringRule } }
 
     /// For the next request.
     func reset() {
@@ -205,6 +212,8 @@ final class RuleState {
         priorityClass = 0
         priorityOffset = 0
         lastRule = .none
+        answeringRule = .none
+        closesServer = false
         uniqueID.removeAll(keepingCapacity: true)
         if preferredServer != nil { preferredServer = nil }
         forcesServer = false

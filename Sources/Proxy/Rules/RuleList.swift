@@ -12,12 +12,15 @@ final class Rule: Sendable {
     let range: SourceRange
     /// Whether no later rule of the set is evaluated when it holds.
     let isFinal: Bool
+    /// Whether it is met, for `last_rule_line`, once its answer has been made.
+    let makesAnswer: Bool
 
     init(_ line: RuleLine, _ acls: [ACLDefinition]) {
         action = line.action
         condition = line.condition.map { RuleCondition($0, acls) }
         range = line.range
         isFinal = line.action.isFinal
+        makesAnswer = line.action.makesAnswer
     }
 }
 

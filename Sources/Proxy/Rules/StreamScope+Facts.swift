@@ -58,7 +58,7 @@ extension StreamScope {
         case .capturedURI: return requestLine(stream)?.target
         case .capturedRequestVersion: return requestLine(stream)?.version
         case .capturedResponseVersion:
-            guard let response else { return nil }
+            guard let response, !stream.responseIsOurs else { return nil }
             return response.version == .http10 ? Sample(literal: "HTTP/1.0") : Sample(literal: "HTTP/1.1")
         }
     }

@@ -22,6 +22,8 @@ final class ErrorResponses: Sendable {
 
     private let responses: [Int: Response]
     private let fallback: Response
+    /// The statuses whose pages are not the standard ones.
+    private let configured: Set<Int>
 
     /// The standard pages, made once: a thousand proxies that change none of them share one table.
     private static let standardResponses: [Int: Response] = {
@@ -50,11 +52,19 @@ final class ErrorResponses: Sendable {
             }
         }
         responses = table
+        self.configured = Set(configured.keys)
         fallback = ErrorResponses.standardFallback
     }
 
     /// The response for a status.
     func response(for status: Int) -> Response { responses[status] ?? fallback }
+
+    /// The response for a status of a backend that has one of its own for it, else of the frontend (manual, section
+    /// 4.2, `errorfile`).
+    static func response(for status: Int, of backend: ErrorResponses?, _ frontend: ErrorResponses) -> Response {
+        if let backend, backend.configured.contains(status) { return backend.response(for: status) }
+        return frontend.response(for: status)
+    }
 
     private static func standard(_ status: UInt16) -> Response {
         let code = HTTPStatus(status)

@@ -19,7 +19,7 @@ extension HTTPExchange {
         }
         stopSeekingServer()
         record.status = Int32(clamping: status)
-        let answer = (backend?.errors ?? frontend.errors).response(for: status)
+        let answer = ErrorResponses.response(for: status, of: backend?.errors, frontend.errors)
         let isEdited = hasAfterRules || frontend.settings.options.contains(.caseAdjustClient)
         if isEdited || answer.reply != nil, !isDelivering { return respondByRules(answer, cause, phase) }
         keepsServer = false

@@ -14,6 +14,7 @@ extension HTTPExchange {
         switch reply.content {
         case .proxy:
             scope.detach()
+            ruleState.meetAnsweringRule()
             return respond(reply.status, cause, phase)
         case .raw(let bytes):
             scope.detach()
@@ -85,7 +86,7 @@ extension HTTPExchange {
             request.targetForm == .absolute
             && (request.has(.proxyConnection) || frontend.settings.options.contains(.httpUseProxyHeader))
         let status = isProxy ? 407 : 401
-        let page = (backend?.errors ?? frontend.errors).response(for: status).persistent
+        let page = ErrorResponses.response(for: status, of: backend?.errors, frontend.errors).persistent
         let realm = realm ?? frontend.processing.name
         let field = Array((isProxy ? "proxy-authenticate" : "www-authenticate").utf8)
         let value = Array("Basic realm=\"".utf8) + realm + Array("\"".utf8)
@@ -244,6 +245,7 @@ extension HTTPExchange {
             unsafe content.withUnsafeBytes { unsafe queueForClient($0, $0.count) }
         }
         _ = responseChunk.take()
+        rules?.meetAnsweringRule()
         finishLocally(cause, phase)
     }
 

@@ -114,7 +114,7 @@ extension HTTPExchange {
         if isUpgrade && framing != .tunnel { isUpgrade = false }
         if touchesResponse {
             switch beginResponseRules(ownDirectives) {
-            case .passed: break
+            case .passed: return forwardJudgedResponse(ownDirectives)
             case .waiting: return arm()
             case .ended: return
             }
@@ -128,6 +128,26 @@ extension HTTPExchange {
         if responseBody.framing == .tunnel { return startTunnel(response.headLength, ownDirectives) }
         state = .responseBody
         sendResponseHead(response.headLength, ownDirectives, clientOption)
+    }
+
+    /// Rules have let the response pass. With `tcp-response content close`, what has come of it is all that comes.
+    @inline(never)
+    func forwardJudgedResponse(_ ownDirectives: ConnectionDirectives) {
+        let closing = rules?.closesServer == true ? connection : nil
+        forwardResponseHead(ownDirectives)
+        // Without it, the exchange is over, and may have become the next one's.
+        guard let closing, connection === closing else { return }
+        switch state {
+        case .responseBody, .finishing:
+            dropConnection(reset: true)
+            serverReceivedEnd()
+            if state == .finishing && !requestBody.isDone { stopUpload() }
+        case .tunnel:
+            serverFinished = true
+            closing.transport.receive(credit: 0)
+            serverReceivedEnd()
+        case .responseHead, .requestHead, .server, .spare: break
+        }
     }
 
     private var clientOption: ConnectionOption {

@@ -171,7 +171,7 @@ extension HTTPExchange {
         case .passed: break
         }
         let hasEnded = serverEnded
-        forwardResponseHead(ruleState.responseDirectives)
+        forwardJudgedResponse(ruleState.responseDirectives)
         if hasEnded && state == .responseBody { serverReceivedEnd() }
     }
 

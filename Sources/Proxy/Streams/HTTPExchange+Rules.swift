@@ -135,8 +135,14 @@ extension HTTPExchange {
             if state.index == rules.count { break }
             let step = rules.withRule(state.index) { rule in
                 // Before it is carried out: what ends the exchange also writes its log line, and forgets the place.
-                if rule.isFinal { state.lastRule = rule.range }
-                return perform(rule.action, scope, isResponse: isResponse)
+                if rule.makesAnswer {
+                    state.answeringRule = rule.range
+                } else if rule.isFinal {
+                    state.lastRule = rule.range
+                }
+                let step = perform(rule.action, scope, isResponse: isResponse)
+                if rule.makesAnswer && step == .goesOn { state.answeringRule = .none }
+                return step
             }
             if step == .ends { break }
             if step != .goesOn {
@@ -162,6 +168,10 @@ extension HTTPExchange {
         let message = isResponse ? response : request
         switch action {
         case .allow: return .ends
+        case .closeServer:
+            ruleState.closesServer = true
+            keepsServer = false
+            return .ends
         case .switchMode:
             ruleState.switchesMode = true
             return .ends

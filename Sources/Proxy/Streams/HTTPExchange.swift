@@ -157,6 +157,7 @@ final class HTTPExchange: ProxiedStream {
         unsafe heldContent(copiedTo: room)
     }
     // An answer of our own has what its head says.
+    override var responseIsOurs: Bool { isDelivering }
     override var responseHasContent: Bool { isDelivering || responseBody.framing != .none }
     override var sessionVariables: VariableTable? {
         get { client.variables }

@@ -131,6 +131,8 @@ class ProxiedStream: QueuedStream {
         // SAFETY: no bytes at all.
         unsafe UnsafeRawBufferPointer(start: nil, count: 0)
     }
+    /// Whether the response at hand is one of our own.
+    var responseIsOurs: Bool { false }
     /// Whether the response at hand may have content.
     var responseHasContent: Bool { true }
     /// What is here of a stream of bytes and was not sent on, in the same way.

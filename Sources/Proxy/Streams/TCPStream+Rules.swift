@@ -145,6 +145,9 @@ extension ProxiedStream {
         case .switchMode:
             state.switchesMode = true
             return .passed
+        case .closeServer:
+            state.closesServer = true
+            return .passed
         case .reject: return .ended
         case .silentDrop:
             silenceClient()

@@ -120,7 +120,7 @@ final class TCPStream: ProxiedStream {
     }
 
     private func touchServer() {
-        guard serverPhase == .connected, let timeouts = backend?.settings.timeouts else { return }
+        guard serverPhase == .connected, connection != nil, let timeouts = backend?.settings.timeouts else { return }
         var limit = timeouts.serverMilliseconds
         if serverEnded || serverFinished {
             if serverEnded && connection?.transport.queuedByteCount == 0 { limit = nil }
@@ -185,7 +185,20 @@ final class TCPStream: ProxiedStream {
         touch(client: false)
         while let chunk = ruleState.late.popFirst() { client.send(chunk) }
         ruleState.late.releaseStorage()
+        if ruleState.closesServer { return closeServer() }
         if !clientEnded, !serverEnded, let transport = connection?.transport { startRelay(transport) }
+        flush(client)
+    }
+
+    /// `tcp-response content close`: the server's connection ends at once, the client's when it has what came.
+    private func closeServer() {
+        serverEnded = true
+        serverFinished = true
+        dropConnection(reset: true)
+        // The place on the server is kept until the client has everything.
+        serverPhase = .connected
+        serverDeadline = .never
+        client.receive(credit: 0)
         flush(client)
     }
 
@@ -235,6 +248,7 @@ final class TCPStream: ProxiedStream {
             record.bytesUploaded &+= UInt64(chunk.count)
             touch(client: true)
             guard serverPhase == .connected, let target = connection?.transport else {
+                if rules?.closesServer == true { return }
                 if !early.absorb(chunk, upTo: Limits.copiedSendBytes) { early.append(chunk) }
                 let limit = rules?.wait == .contents ? context.bufferBytes : window
                 client.receive(credit: max(0, limit - early.byteCount))
