@@ -92,6 +92,20 @@ extension RecordedAgreement {
         + option idle-close-on-response
         + option prefer-last-server
         + option transparent
+        + transparent
+        - transparent x
+        - no transparent
+        + tcp-response content close
+        + tcp-response content close if { res.len gt 2 }
+        - tcp-response content close x
+        - http-request capture hdr(a) id 0
+        + declare capture request len 3|http-request capture hdr(a) id 0
+        + http-request capture hdr(a) id 0|declare capture request len 3
+        - declare capture request len 3|http-response capture hdr(a) id 0
+        + http-request set-header a %[src,debug(a,stdout)]
+        + http-request set-header a %[src,debug(,stderr)]
+        - http-request set-header a %[src,debug(a,nosink)]
+        - http-request set-header a %[src,debug(a,stdout,b)]
         + option h1-case-adjust-bogus-client
         + option h1-case-adjust-bogus-server
         + option accept-invalid-http-request

@@ -18,8 +18,10 @@ enum OptionKeywords {
     }
 
     /// An option of clients that changes nothing here.
-    private static func nothing(_ name: String, _ documentation: String) -> Keyword {
-        Keyword("option \(name)", .clientSide, negatable: true, documentation) { _, _ throws(SyntaxFailure) in }
+    private static func nothing(_ name: String, http: Bool = false, _ documentation: String) -> Keyword {
+        Keyword("option \(name)", .clientSide, negatable: true, http: http, documentation) {
+            _, _ throws(SyntaxFailure) in
+        }
     }
 
     /// One of the three connection modes. To negate one that is not in force changes nothing.
@@ -103,7 +105,7 @@ enum OptionKeywords {
             parser.draft.settings.logFormat = call.count == 0 ? .http : .httpCLF
             parser.draft.settings.logFormatRange = call.statement.range
         },
-        nothing("disable-h2-upgrade", "Nothing: HTTP/2 is not there to change to"),
+        nothing("disable-h2-upgrade", http: true, "Nothing: HTTP/2 is not there to change to"),
         flag(
             "idle-close-on-response", .clientSide, .idleCloseOnResponse, http: true,
             "A stop leaves idle connections to clients until their next request is served"),
@@ -151,6 +153,9 @@ enum OptionKeywords {
             parser.draft.settings.logFormatRange = call.statement.range
         },
         flag("transparent", .serverSide, .transparent, "Connects to the address that the client connected to"),
+        Keyword("transparent", .serverSide, "", "The old name of 'option transparent'") {
+            parser, _ throws(SyntaxFailure) in parser.draft.settings.options.formUnion(.transparent)
+        },
     ]
 
     private static func forwardFor(

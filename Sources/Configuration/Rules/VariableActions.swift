@@ -70,14 +70,11 @@ enum VariableActions {
             return .capture(expression, slot: reader.parser.draft.captures.request.count - 1)
         case "id":
             let id = try reader.integer("the number of a slot", in: 0...65_535)
-            let captures = reader.parser.draft.captures
-            if reader.parser.draft.kind == .frontend, reader.parser.section == .proxy,
-                id >= (isResponse ? captures.response : captures.request).count
-            {
-                throw reader.failure(
-                    atLast: "names slot \(id), which is not declared", code: .unknownName,
-                    help: "declare it above, with 'declare capture \(isResponse ? "response" : "request") len <length>'"
-                )
+            if reader.parser.section == .proxy, reader.parser.draft.kind.hasFrontend {
+                reader.parser.captureUses.append(
+                    Parser.CaptureUse(
+                        id: id, isResponse: isResponse, rule: "\(reader.ruleSet.keyword) capture",
+                        range: reader.statement.range(reader.cursor - 1)))
             }
             return .capture(expression, slot: id)
         default: throw reader.failure(atLast: "expects 'len' or 'id'", code: .unknownValue)

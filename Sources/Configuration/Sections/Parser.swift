@@ -41,6 +41,18 @@ final class Parser {
     var groupMembers: [(list: Int, group: String, user: String, range: SourceRange)] = []
     var patternChanges: [(change: PatternChange, range: SourceRange)] = []
 
+    /// Slots that rules of the proxy at hand name; they may be declared below.
+    var captureUses: [CaptureUse] = []
+
+    /// A slot that a rule names.
+    struct CaptureUse {
+        var id: Int
+        var isResponse: Bool
+        /// The rule as messages name it.
+        var rule: String
+        var range: SourceRange
+    }
+
     /// Sets of patterns that several lines may use, by name.
     var patternSets: [String: PatternSet] = [:]
     /// What expressions name and was not read yet.

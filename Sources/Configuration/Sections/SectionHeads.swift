@@ -38,6 +38,7 @@ extension Parser {
             tree.defaults[tree.defaults.count - 1].acls = draft.acls
             tree.defaults[tree.defaults.count - 1].rules = draft.rules
         case .proxy:
+            checkCaptures()
             tree.proxies.append(draft)
         case .none, .global, .skipped, .userList, .httpErrors:
             break
@@ -45,6 +46,17 @@ extension Parser {
         section = .none
         sectionName = ""
         settings.removeAll()
+    }
+
+    /// Whether the slots that rules of this section name are there.
+    private func checkCaptures() {
+        for use in captureUses where use.id >= (use.isResponse ? draft.captures.response : draft.captures.request).count
+        {
+            report(
+                .unknownName, "'\(use.rule)' names slot \(use.id), which is not declared", at: use.range,
+                help: "declare it, with 'declare capture \(use.isResponse ? "response" : "request") len <length>'")
+        }
+        captureUses.removeAll()
     }
 
     private func openGlobal(_ statement: Statement) throws(SyntaxFailure) {

@@ -49,6 +49,38 @@ extension MessageCase {
                                      ^~~~~~~~~~~
                 """),
         MessageCase(
+            "a slot that a listen section does not declare, and a destination that debug does not have",
+            [.unknownName, .unknownName, .invalidExpression],
+            """
+            defaults
+                mode http
+                timeout connect 1s
+                timeout client 1s
+                timeout server 1s
+            listen web
+                bind :80
+                http-request capture src id 1
+                http-response capture src id 0
+                declare capture request len 9
+                http-request set-header a %[src,debug(a,buf0)]
+            """,
+            says:
+                """
+                test.cfg:8:33: error: 'http-request capture' names slot 1, which is not declared
+                        http-request capture src id 1
+                                                    ^
+                help: declare it, with 'declare capture request len <length>'
+                test.cfg:9:34: error: 'http-response capture' names slot 0, which is not declared
+                        http-response capture src id 0
+                                                     ^
+                help: declare it, with 'declare capture response len <length>'
+                test.cfg:11:45: error: argument 2 of 'debug': the destination 'buf0' is not supported by this version \
+                of Martlet
+                        http-request set-header a %[src,debug(a,buf0)]
+                                                                ^~~~
+                help: there are stdout and stderr
+                """),
+        MessageCase(
             "an action of another set of rules",
             [.misplacedKeyword, .misplacedKeyword],
             """

@@ -93,6 +93,18 @@ struct RuleTests {
                 "'http-request capture' expects the number of a slot between 0 and 65535, not 'x'"
             ),
             (
+                "http-request capture src id 0",
+                "'http-request capture' names slot 0, which is not declared"
+            ),
+            (
+                "http-response capture src id 3",
+                "'http-response capture' names slot 3, which is not declared"
+            ),
+            (
+                "http-request set-header a %[src,debug(a)]",
+                "argument 1 of 'debug': writes to the ring 'buf0' without a destination, and rings are not supported"
+            ),
+            (
                 "http-response set-status 42",
                 "'http-response set-status' expects a status between 100 and 999, not '42'"
             ),
