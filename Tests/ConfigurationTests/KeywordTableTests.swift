@@ -63,6 +63,7 @@ struct KeywordTableTests {
         #expect(
             lines.contains("\tserver <name> <addr> weight +1") && lines.contains("\tserver <name> <addr> source +-1"))
         #expect(lines.contains("\toption abortonclose [ BE ]"))
+        #expect(lines.contains("\toption disable-h2-upgrade [ FE HTTP ]") && lines.contains("userlist"))
         let samples = KeywordListing.text("smp")
         #expect(samples.contains("[ Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y Y . . ] src: ipv4\n"))
         #expect(samples.contains("[ . . Y Y Y Y Y Y Y Y Y . . . . . . . . . . . ] req.hdr([string,integer]): str\n"))

@@ -32,6 +32,18 @@ struct MessagesTests {
             ])
     }
 
+    @Test("with log-format json in global, each message is an object with the fields of events")
+    func json() {
+        let said = Said()
+        let messages = make(said)
+        messages.isJSON = true
+        messages.warning("a \"b\"\nc")
+        #expect(said.lines.count == 3)
+        #expect(said.lines.allSatisfy { $0.hasPrefix("{\"time\":\"") && $0.hasSuffix("\"}") })
+        #expect(said.lines[0].contains("\"kind\":\"event\",\"level\":\"notice\",\"message\":\"martlet version is "))
+        #expect(said.lines[2].contains("\"level\":\"warning\",\"message\":\"a \\\"b\\\"\\u000ac\"}"))
+    }
+
     @Test("quiet says nothing, and the introduction waits for what is said")
     func quiet() {
         let said = Said()

@@ -86,7 +86,7 @@ public enum KeywordListing {
             if option.isHTTPOnly { sides.append("HTTP") }
             lines.append("\t\(option.name) [ \(sides.joined(separator: " ")) ]")
         }
-        return lines
+        return lines + ["userlist"]
     }
 
     /// Actions by their sets; a star stands for arguments that follow the name without a space.

@@ -3,6 +3,21 @@ import Glibc
 import HTTP
 import Samples
 
+/// Lines about the program that no logger writes.
+public enum EventLine {
+    /// What an event is in `log-format json`, as of now, without an end of line.
+    public static func json(_ level: LogLevel, _ text: String) -> String {
+        var clock = LogClock()
+        var line = LogLine()
+        var now = timeval()
+        // SAFETY: the value is on the stack, for the time of the call.
+        _ = unsafe gettimeofday(&now, nil)
+        let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_usec)
+        JSONLayout.appendEvent(level, text, at: microseconds, clock: &clock, to: &line)
+        return line.text
+    }
+}
+
 /// `log-format json`: each line of the program is one JSON object (RFC 8259) with field names that do not change.
 ///
 /// Fields without a value are left out; durations are in milliseconds.

@@ -1,5 +1,7 @@
 import CPlatform
+import Configuration
 import Glibc
+import Proxy
 
 /// Whole lines to a descriptor, without buffers of our own: what was said before a crash has been said.
 enum Console {
@@ -26,19 +28,33 @@ enum Console {
 ///
 /// Used on one thread at a time: by the main thread until the workers start, then by worker 0, the same thread.
 final class Messages {
-    enum Severity: String { case diagnostic = "DIAG", notice = "NOTICE", warning = "WARNING", alert = "ALERT" }
+    enum Severity: String {
+        case diagnostic = "DIAG", notice = "NOTICE", warning = "WARNING", alert = "ALERT"
+
+        /// The level that lines of logs have for it.
+        var level: LogLevel {
+            switch self {
+            case .diagnostic: .debug
+            case .notice: .notice
+            case .warning: .warning
+            case .alert: .alert
+            }
+        }
+    }
 
     /// Nothing is said while set (`-q`, for the time until listeners are bound).
     var isQuiet = false
+    /// Each message is an object of JSON (`log-format json` in `global`).
+    var isJSON = false
     /// Before the first warning or alert: which program of which version speaks.
-    private var introduction: String?
+    private var introduction: [String]?
     private let sink: (String) -> Void
 
     init(executable: String?, sink: @escaping (String) -> Void = Console.error) {
         self.sink = sink
-        var text = Messages.line(.notice, "martlet version is \(ProgramVersion.martlet)")
-        if let executable { text += Messages.line(.notice, "path to executable is \(executable)") }
-        introduction = text
+        introduction =
+            ["martlet version is \(ProgramVersion.martlet)"]
+            + (executable.map { ["path to executable is \($0)"] } ?? [])
     }
 
     func notice(_ text: String) { say(.notice, text) }
@@ -48,16 +64,17 @@ final class Messages {
     func say(_ severity: Severity, _ text: String) {
         if isQuiet { return }
         if let introduction, severity == .warning || severity == .alert {
-            sink(introduction)
+            sink(introduction.map { line(.notice, $0) }.joined())
             self.introduction = nil
         }
-        sink(Messages.line(severity, text))
+        sink(line(severity, text))
     }
 
     /// Once the process runs, what it says needs no introduction.
     func dropIntroduction() { introduction = nil }
 
-    private static func line(_ severity: Severity, _ text: String) -> String {
+    private func line(_ severity: Severity, _ text: String) -> String {
+        if isJSON { return EventLine.json(severity.level, text) + "\n" }
         let label = "[\(severity.rawValue)]"
         let padding = String(repeating: " ", count: 11 - label.utf8.count)
         return "\(label)\(padding)(\(getpid())) : \(text)\n"

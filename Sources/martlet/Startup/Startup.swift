@@ -94,6 +94,8 @@ final class Startup {
     func accept(_ result: ConfigurationLoader.Result) throws(Refusal) -> ConfigurationTree {
         var tree = result.tree
         if tree.global.quiet && !arguments.verbose { messages.isQuiet = true }
+        // A check is read by who asked for it; what could not be read is told as text.
+        messages.isJSON = tree.global.logsJSON && !result.hasErrors && !arguments.checksOnly
         report(result)
         if result.hasErrors {
             messages.alert("config : Fatal errors found in configuration.")
