@@ -327,6 +327,8 @@ struct RingEngineTests {
             #expect(doorman.guests.first?.bytes == bytes)
             #expect((doorman.guests.first?.mostInATurn ?? 0) <= 16384 + Limits.receiveOvershoot)
             _ = stage.rig.kernel.close(client)
+            // The guest has to hear of it before it goes with its doorman.
+            stage.pause(milliseconds: 50)
             stage.order { $0.remove(fd) }
         }
     }
@@ -355,6 +357,7 @@ struct RingEngineTests {
             #expect(doorman.guests.first?.bytes == (1...rounds).flatMap { pattern($0, 100) })
             #expect(reader.count == 3 * rounds)
             _ = stage.rig.kernel.close(client)
+            stage.pause(milliseconds: 50)
             stage.order { worker in
                 worker.remove(pair.0)
                 worker.remove(fd)
