@@ -64,7 +64,8 @@ public struct ChunkChain: ~Copyable {
     }
 
     private mutating func grow() {
-        let newCapacity = capacity == 0 ? 4 : capacity * 2
+        // Most chains of a connection never hold more than two, and an idle one keeps its ring.
+        let newCapacity = capacity == 0 ? 2 : capacity * 2
         precondition(newCapacity <= 1 << 20, "a chain is bounded by its owner's credit")
         // SAFETY: references are trivial; the old ring's are moved in order into the new memory.
         let size = Int(newCapacity) * MemoryLayout<ChunkReference>.stride
@@ -86,6 +87,18 @@ public struct ChunkChain: ~Copyable {
         chunkCount -= 1
         byteCount -= Int(reference.length)
         return Chunk(adopting: reference)
+    }
+
+    /// Takes the first chunk out as far as `count` bytes, at least one; what is left of it stays the first.
+    public mutating func popFirst(upTo count: Int) -> Chunk? {
+        // SAFETY: the head slot of a chain that is not empty holds a reference; the chunk made of it here gives back
+        // what is left.
+        guard chunkCount > 0, unsafe Int(ring![Int(head)].length) > count else { return popFirst() }
+        var rest = unsafe Chunk(adopting: ring![Int(head)])
+        let first = rest.splitFirst(count)
+        unsafe ring![Int(head)] = rest.detach()
+        byteCount -= count
+        return first
     }
 
     /// Drops `count` bytes from the front, releasing the chunks that are used up.

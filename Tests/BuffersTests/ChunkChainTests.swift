@@ -41,6 +41,21 @@ private func check(_ condition: Bool, sourceLocation: SourceLocation = #_sourceL
         check(pool.blocksInUse == 0)
     }
 
+    @Test func theFirstChunkIsTakenInParts() {
+        var chain = ChunkChain()
+        for byte in 1...3 { chain.append(chunk(10, UInt8(byte))) }
+        let part = chain.popFirst(upTo: 4)
+        check(part?.count == 4 && chain.chunkCount == 3 && chain.byteCount == 26)
+        check(chain.checkInvariants())
+        let rest = chain.popFirst(upTo: 6)
+        check(rest?.count == 6 && chain.chunkCount == 2)
+        let whole = chain.popFirst(upTo: 100)
+        check(whole?.count == 10 && chain.byteCount == 10)
+        check(bytes(&chain) == [UInt8](repeating: 3, count: 10))
+        check(chain.popFirst(upTo: 1) == nil)
+        check(chain.checkInvariants())
+    }
+
     @Test func aFullBlockIsFollowedByAnother() {
         var chain = ChunkChain()
         for _ in 0..<30 { put(100, 1, in: &chain) }
