@@ -133,9 +133,8 @@ extension PollerKind {
         isOffered: { $0.offersKqueue },
         test: { kernel, _ in
             let number = kernel.kqueueCreate()
-            guard number >= 0 else { return false }
-            _ = kernel.kqueueClose(number)
-            return true
+            if number >= 0 { _ = kernel.kqueueClose(number) }
+            return PollerTrial(works: number >= 0)
         },
         make: { kernel, plan throws(SystemError) in
             var made: [Poller] = []

@@ -88,7 +88,7 @@ extension PollerKind {
         test: { kernel, _ in
             var nothing = pollfd()
             // SAFETY: no descriptors: only the call itself is tried.
-            return unsafe kernel.poll(&nothing, 0, 0) == 0
+            return PollerTrial(works: unsafe kernel.poll(&nothing, 0, 0) == 0)
         },
         make: { kernel, plan throws(SystemError) in
             guard let set = PollSet(capacity: plan.capacity) else { throw SystemError(code: ENOMEM) }

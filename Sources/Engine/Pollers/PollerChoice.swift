@@ -41,35 +41,32 @@ public struct PollerReport: Sendable, Hashable {
 /// A kind of poller that this build knows.
 struct PollerKind: Sendable {
     let name: String
-    var preference: Int
+    let preference: Int
     let choice: PollerChoice
     let isProcessWide: Bool
     /// See `Poller.keepsFiles`.
     var keepsFiles = false
     /// Whether the system offers it at all; what it does not offer is not listed.
     let isOffered: @Sendable (Kernel) -> Bool
-    /// Whether it works here, for tables of `capacity` numbers; tried once, at start.
-    let test: @Sendable (Kernel, _ capacity: Int) -> Bool
+    /// Tries it, for tables of `capacity` numbers; once, at start.
+    let test: @Sendable (Kernel, _ capacity: Int) -> PollerTrial
     /// One instance for each thread.
     let make: @Sendable (Kernel, _ plan: PollerPlan) throws(SystemError) -> [Poller]
-    /// What made the test fail, in words, if that can be said.
-    var whyNot: @Sendable (Kernel) -> String? = { _ in nil }
 
-    /// All kinds, by descending preference; of two equal ones the first is preferred.
+    /// All kinds; of two that are preferred equally the first is taken.
     static let all: [PollerKind] = [.uring, .epoll, .kqueue, .poll, .select]
 
-    /// All kinds, as they are preferred on this system.
-    ///
-    /// Rings come before epoll where they have all that they can use: that is what was measured. What they lack
-    /// otherwise costs them an operation for each receive, or a system call for each option.
-    static func preferred(on kernel: Kernel) -> [PollerKind] {
-        var kinds = all
-        if kernel.offersRings, let features = try? UringProbe.run(kernel), !features.areComplete {
-            kinds[0].preference = 250
-            kinds.swapAt(0, 1)
-            kinds.swapAt(1, 2)
-        }
-        return kinds
+    /// Tries those of a choice that the system offers, and lists them by descending preference.
+    static func tried(
+        _ choice: PollerChoice, on kernel: Kernel, capacity: Int
+    ) -> [(kind: PollerKind, preference: Int, trial: PollerTrial)] {
+        all.filter { choice.contains($0.choice) && $0.isOffered(kernel) }
+            .map { kind in
+                let trial = kind.test(kernel, capacity)
+                return (kind, trial.preference ?? kind.preference, trial)
+            }
+            // Equal ones stay in their order.
+            .sorted { $0.preference > $1.preference }
     }
 
     static let epoll = PollerKind(
@@ -77,9 +74,8 @@ struct PollerKind: Sendable {
         isOffered: { _ in true },
         test: { kernel, _ in
             let number = kernel.epollCreate()
-            guard number >= 0 else { return false }
-            _ = kernel.close(number)
-            return true
+            if number >= 0 { _ = kernel.close(number) }
+            return PollerTrial(works: number >= 0)
         },
         make: { kernel, plan throws(SystemError) in
             var made: [Poller] = []
@@ -90,23 +86,35 @@ struct PollerKind: Sendable {
         })
 }
 
+/// What came of trying a kind of poller.
+struct PollerTrial: Sendable {
+    var works: Bool
+    /// What failed, and how; nil when it works, or when that cannot be said.
+    var reason: String?
+    /// How much it is preferred on this system, if not as everywhere.
+    var preference: Int?
+    /// What its rings have, if it has rings.
+    var rings = UringProbe.Features()
+}
+
 /// What a poller needs to know of its group.
 struct PollerPlan: Sendable {
     var threads: Int
     var maxEvents: Int
     /// Numbers that the table covers.
     var capacity: Int
+    /// What rings were found to have.
+    var rings = UringProbe.Features()
 }
 
 extension PollerChoice {
     /// All pollers that this system has, by descending preference, each with the result of its test.
     public static func reports(allowed: PollerChoice, kernel: Kernel) -> [PollerReport] {
         let capacity = WorkerGroup.capacity(of: WorkerGroup.Options(), kernel)
-        return PollerKind.preferred(on: kernel).filter { $0.isOffered(kernel) }.map {
-            let works = $0.test(kernel, capacity)
-            return PollerReport(
-                name: $0.name, preference: $0.preference, isAllowed: allowed.contains($0.choice), works: works,
-                reason: works ? nil : $0.whyNot(kernel))
+        return PollerKind.tried(.all, on: kernel, capacity: capacity).map { kind, preference, trial in
+            PollerReport(
+                name: kind.name, preference: preference, isAllowed: allowed.contains(kind.choice), works: trial.works,
+                reason: trial.reason)
         }
     }
 }

@@ -87,10 +87,10 @@ extension PollerKind {
         name: "select", preference: 150, choice: .select, isProcessWide: true,
         isOffered: { _ in true },
         test: { kernel, capacity in
-            guard capacity <= SelectPoller.size else { return false }
+            guard capacity <= SelectPoller.size else { return PollerTrial(works: false) }
             var (reading, writing): (UInt64, UInt64) = (0, 0)
             // SAFETY: no descriptors: only the call itself is tried.
-            return unsafe kernel.select(0, &reading, &writing, 0) == 0
+            return PollerTrial(works: unsafe kernel.select(0, &reading, &writing, 0) == 0)
         },
         make: { kernel, plan throws(SystemError) in
             guard plan.capacity <= SelectPoller.size else { throw SystemError(code: EMFILE) }

@@ -88,13 +88,14 @@ public final class WorkerGroup: @unchecked Sendable {
     ) throws(SystemError) -> (PollerKind, [Poller], refusals: [String]) {
         var refusals: [String] = []
         var failure = SystemError(code: ENOSYS)
-        let kinds = allowed.contains([.uring, .epoll]) ? PollerKind.preferred(on: kernel) : PollerKind.all
-        for kind in kinds where allowed.contains(kind.choice) && kind.isOffered(kernel) {
-            guard kind.test(kernel, plan.capacity) else {
-                refusals.append("\(kind.name) is not used: " + (kind.whyNot(kernel) ?? "it does not work here"))
+        for (kind, _, trial) in PollerKind.tried(allowed, on: kernel, capacity: plan.capacity) {
+            guard trial.works else {
+                refusals.append("\(kind.name) is not used: " + (trial.reason ?? "it does not work here"))
                 continue
             }
             do {
+                var plan = plan
+                plan.rings = trial.rings
                 return (kind, try kind.make(kernel, plan), refusals)
             } catch {
                 // One that works for one thread may be too much for all: the next one may do.

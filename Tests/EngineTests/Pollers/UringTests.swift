@@ -34,12 +34,22 @@ struct UringFallbackTests {
     @Test(
         "too many rings: those that were made are closed again, and the next poller serves", .enabled(if: Rig.hasRings))
     func tooMany() throws {
-        // Two are for trying.
+        // One is for trying.
         let kernel = RingKernel(refusal: ENOMEM, after: 4)
         let group = try group(kernel, threads: 4)
         #expect(group.pollerName == "poll")
         #expect(group.pollerRefusals.count == 1 && group.pollerRefusals[0].contains("ENOMEM"))
         #expect(kernel.made.value == 4 && kernel.closed.value == 4)
+    }
+
+    @Test("rings are tried once at a start", .enabled(if: Rig.hasRings))
+    func triedOnce() throws {
+        let kernel = RingKernel()
+        var options = WorkerGroup.Options()
+        options.threads = 2
+        options.maxDescriptors = 1024
+        #expect(try WorkerGroup(options, kernel: kernel).pollerName == "io_uring")
+        #expect(kernel.made.value == 3)
     }
 
     @Test("receives that do not repeat are armed one by one", .enabled(if: Rig.hasRings))
