@@ -11,67 +11,11 @@ import Testing
 struct IdleSharingTests {
     private let kernel = HostKernel()
 
-    /// A server and the threads that use it; the test turns their loops.
-    private final class Bench {
-        let group: WorkerGroup
-        let server: Server
-        let kernel: HostKernel
-        let nobody = TransportConsumer()
-        /// Kept: a peer that is let go of ends its connection.
-        private var peers: [Peer] = []
-
-        init(_ kernel: HostKernel, threads: Int = 2, server parameters: String = "", global: String = "") throws {
-            self.kernel = kernel
-            var options = WorkerGroup.Options()
-            options.threads = threads
-            options.pollers = .epoll
-            options.maxDescriptors = 4096
-            group = try WorkerGroup(options, kernel: kernel)
-            let text =
-                "global\n nbthread \(threads)\n maxconn 100\n \(global)\nbackend be\n mode http\n"
-                + " server s 127.0.0.1:80 \(parameters)\n"
-            let loaded = ConfigurationLoader().load(text: text)
-            try #require(!loaded.hasErrors, "\(loaded.diagnostics)")
-            server = try ProxyRuntime(loaded.tree, kernel: kernel).backends[0].servers[0]
-        }
-
-        subscript(thread: Int) -> Worker { group.workers[thread] }
-
-        func pool(_ thread: Int) -> IdlePool { server.idle[thread] }
-
-        /// A connection of a thread that has carried requests, and the server's side of it.
-        func connection(_ thread: Int, requests: Int32 = 1) throws -> (ServerConnection, Peer) {
-            var pair: (Int32, Int32) = (-1, -1)
-            try #require(kernel.socketpair(Int32(SOCK_STREAM.rawValue), &pair) >= 0)
-            let transport = SocketTransport(accepted: pair.0, worker: self[thread], consumer: nobody)
-            // The poller says once that it may be written.
-            turn(thread)
-            let connection = ServerConnection(transport: transport, server: server)
-            connection.requestCount = requests
-            let peer = Peer(kernel, pair.1)
-            peers.append(peer)
-            return (connection, peer)
-        }
-
-        func turn(_ threads: Int...) {
-            for thread in threads { for _ in 0..<3 { self[thread].turnBriefly() } }
-        }
-
-        /// Closes what is idle, and looks at what is left.
-        func end() {
-            for thread in 0..<group.workers.count {
-                turn(thread)
-                while pool(thread).closeOldest() {}
-                turn(thread)
-            }
-            #expect(server.idleCount == 0 && group.descriptorsInUse == 0)
-            group.table.checkInvariants()
-        }
-    }
+    private typealias Bench = SharingBench
 
     @Test("a thread that has none takes another's, which is served there from then on")
     func taken() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         let (connection, peer) = try bench.connection(0, requests: 3)
         bench.pool(0).put(connection, on: bench[0])
         let found = try #require(bench.server.acquireIdle(on: bench[1]))
@@ -90,7 +34,7 @@ struct IdleSharingTests {
 
     @Test("a thread's own come first")
     func ownFirst() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         let (theirs, _) = try bench.connection(0)
         let (own, _) = try bench.connection(1)
         bench.pool(0).put(theirs, on: bench[0])
@@ -102,7 +46,7 @@ struct IdleSharingTests {
 
     @Test("what its owner uses is not offered, and what it gives back is again")
     func ownerIsFaster() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         let (connection, _) = try bench.connection(0)
         bench.pool(0).put(connection, on: bench[0])
         #expect(bench.pool(0).take(on: bench[0]) === connection)
@@ -115,7 +59,7 @@ struct IdleSharingTests {
 
     @Test("an owner that has not heard yet finds the next one, and closes none that is gone")
     func ownerIsLate() throws {
-        let bench = try Bench(kernel, server: "pool-purge-delay 1ms")
+        let bench = try Bench(.epoll, server: "pool-purge-delay 1ms")
         let (first, _) = try bench.connection(0)
         let (second, secondPeer) = try bench.connection(0)
         bench.pool(0).put(first, on: bench[0])
@@ -137,7 +81,7 @@ struct IdleSharingTests {
 
     @Test("one that its server has closed is refused, though its own thread has not seen it")
     func closedUnseen() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         let (ended, endedPeer) = try bench.connection(0)
         let (speaking, speaker) = try bench.connection(0)
         bench.pool(0).put(ended, on: bench[0])
@@ -153,7 +97,7 @@ struct IdleSharingTests {
 
     @Test("a first request of http-reuse aggressive takes one that has proven itself, its own or another's")
     func proven() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         let (fresh, _) = try bench.connection(0)
         bench.pool(0).put(fresh, on: bench[0])
         #expect(bench.server.acquireIdle(provenOnly: true, on: bench[0]) == nil)
@@ -168,7 +112,7 @@ struct IdleSharingTests {
 
     @Test("with fewer than pool-low-conn idle nothing is taken from others")
     func lowConnections() throws {
-        let bench = try Bench(kernel, server: "pool-low-conn 2")
+        let bench = try Bench(.epoll, server: "pool-low-conn 2")
         let (first, _) = try bench.connection(0)
         bench.pool(0).put(first, on: bench[0])
         #expect(bench.server.acquireIdle(on: bench[1]) == nil)
@@ -185,7 +129,7 @@ struct IdleSharingTests {
 
     @Test("pool-max-conn counts those of all threads")
     func maximum() throws {
-        let bench = try Bench(kernel, server: "pool-max-conn 1")
+        let bench = try Bench(.epoll, server: "pool-max-conn 1")
         let (first, _) = try bench.connection(0)
         let (second, secondPeer) = try bench.connection(1)
         bench.pool(0).put(first, on: bench[0])
@@ -196,7 +140,7 @@ struct IdleSharingTests {
 
     @Test("tune.idle-pool.shared off: each thread for itself")
     func unshared() throws {
-        let bench = try Bench(kernel, global: "tune.idle-pool.shared off")
+        let bench = try Bench(.epoll, global: "tune.idle-pool.shared off")
         let (connection, _) = try bench.connection(0)
         bench.pool(0).put(connection, on: bench[0])
         #expect(bench.server.acquireIdle(on: bench[1]) == nil)
@@ -207,7 +151,7 @@ struct IdleSharingTests {
 
     @Test("a server whose port follows the client's connection shares none")
     func portOfClient() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         #expect(bench.server.mayShare)
         let loaded = ConfigurationLoader().load(text: "backend be\n mode http\n server s 127.0.0.1:+1\n")
         #expect(try !ProxyRuntime(loaded.tree, kernel: kernel).backends[0].servers[0].mayShare)
@@ -215,7 +159,7 @@ struct IdleSharingTests {
 
     @Test("where descriptors are scarce one's own oldest connection is closed first, then another thread's")
     func scarce() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         let (old, oldPeer) = try bench.connection(0)
         let (young, _) = try bench.connection(0)
         let (other, otherPeer) = try bench.connection(1)
@@ -234,7 +178,7 @@ struct IdleSharingTests {
 
     @Test("more than the shelf has places for: the rest is their own thread's")
     func fullShelf() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         for _ in 0..<(OfferShelf.places + 2) { bench.pool(0).put(try bench.connection(0).0, on: bench[0]) }
         var taken = 0
         while let found = bench.server.acquireIdle(on: bench[1]) {
@@ -248,7 +192,7 @@ struct IdleSharingTests {
 
     @Test("how many descriptors are in use decides what is kept")
     func descriptorUse() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.epoll)
         /// Whether the use is above the limits, with 10 and 20 percent of ten.
         func isAbove() -> [Bool] {
             var use = DescriptorUse(capacity: 10, lowPercent: 10, highPercent: 20)
@@ -292,7 +236,7 @@ struct IdleSharingTests {
 
     @Test("four threads use, take and close connections: each is one thread's at any time, and none is lost")
     func threads() throws {
-        let bench = try Bench(kernel, threads: 4)
+        let bench = try Bench(.epoll, threads: 4)
         let market = Market()
         let threads = try (0..<4).map { thread in
             try Thread {
@@ -312,7 +256,7 @@ struct IdleSharingTests {
                     else { continue }
                     market.made.add(1, ordering: .relaxed)
                     market.note(pair.1)
-                    let transport = worker.makeTransport(accepted: pair.0, consumer: bench.nobody)
+                    let transport = worker.makeTransport(accepted: pair.0, consumer: bench.collector)
                     worker.turnBriefly()
                     pool.put(ServerConnection(transport: transport, server: bench.server), on: worker)
                 }

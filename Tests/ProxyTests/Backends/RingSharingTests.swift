@@ -1,6 +1,5 @@
 import Base
 import Buffers
-import Configuration
 import Glibc
 import Synchronization
 import Testing
@@ -14,79 +13,11 @@ private let hasRings = (try? UringProbe.run(HostKernel())) != nil
 struct RingSharingTests {
     private let kernel = HostKernel()
 
-    private final class Collector: TransportConsumer {
-        var text = ""
-        var hasEnded = false
-        override func transport(_ transport: Transport, received chunk: consuming Chunk) {
-            // SAFETY: the chunk's bytes are copied at once.
-            text += unsafe String(decoding: chunk.bytes, as: UTF8.self)
-        }
-        override func transportReceivedEnd(_ transport: Transport) { hasEnded = true }
-    }
-
-    /// A server and two threads with rings that use it; the test turns their loops.
-    private final class Bench {
-        let group: WorkerGroup
-        let server: Server
-        let kernel: HostKernel
-        let collector = Collector()
-        private var peers: [Peer] = []
-
-        init(_ kernel: HostKernel, threads: Int = 2) throws {
-            self.kernel = kernel
-            var options = WorkerGroup.Options()
-            options.threads = threads
-            options.pollers = .uring
-            options.maxDescriptors = 4096
-            group = try WorkerGroup(options, kernel: kernel)
-            let text = "global\n nbthread \(threads)\n maxconn 100\nbackend be\n mode http\n server s 127.0.0.1:80\n"
-            let loaded = ConfigurationLoader().load(text: text)
-            try #require(!loaded.hasErrors, "\(loaded.diagnostics)")
-            server = try ProxyRuntime(loaded.tree, kernel: kernel).backends[0].servers[0]
-        }
-
-        subscript(thread: Int) -> Worker { group.workers[thread] }
-        func pool(_ thread: Int) -> IdlePool { server.idle[thread] }
-
-        func connection(_ thread: Int, requests: Int32 = 1) throws -> (ServerConnection, Peer) {
-            var pair: (Int32, Int32) = (-1, -1)
-            try #require(kernel.socketpair(Int32(SOCK_STREAM.rawValue), &pair) >= 0)
-            let transport = self[thread].makeTransport(accepted: pair.0, consumer: collector)
-            let connection = ServerConnection(transport: transport, server: server)
-            connection.requestCount = requests
-            let peer = Peer(kernel, pair.1)
-            peers.append(peer)
-            return (connection, peer)
-        }
-
-        /// Turns the loops until something is so, for a second at most.
-        func turn(_ threads: Int..., until isDone: () -> Bool) -> Bool {
-            for _ in 0..<500 {
-                for thread in threads { self[thread].turnBriefly() }
-                if isDone() { return true }
-            }
-            return false
-        }
-
-        /// Turns a thread's loop until what is idle there has been offered.
-        func ripen(_ thread: Int) {
-            let due = self[thread].now.adding(milliseconds: 5 * Limits.offerDelayMilliseconds)
-            _ = turn(thread) { self[thread].now >= due }
-        }
-
-        func end() {
-            for thread in 0..<group.workers.count {
-                while pool(thread).closeOldest() {}
-                _ = turn(thread) { group.descriptorsInUse == 0 }
-            }
-            #expect(server.idleCount == 0 && group.descriptorsInUse == 0)
-            group.table.checkInvariants()
-        }
-    }
+    private typealias Bench = SharingBench
 
     @Test("a connection that has been idle for a while is taken, and served by the other thread from then on")
     func taken() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.uring)
         let (connection, peer) = try bench.connection(0, requests: 3)
         bench.pool(0).put(connection, on: bench[0])
         #expect(bench.server.acquireIdle(on: bench[1]) == nil, "its owner may want it back at once")
@@ -106,7 +37,7 @@ struct RingSharingTests {
 
     @Test("the owner takes its connection back from the shelf, and receives from it again")
     func ownerIsFaster() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.uring)
         let (connection, peer) = try bench.connection(0)
         for _ in 0..<3 {
             bench.pool(0).put(connection, on: bench[0])
@@ -137,7 +68,7 @@ struct RingSharingTests {
 
     @Test("what its server ends is closed by its owner, or refused by who wants it, whoever comes first")
     func ended() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.uring)
         let (seen, seenPeer) = try bench.connection(0)
         bench.pool(0).put(seen, on: bench[0])
         bench.ripen(0)
@@ -156,7 +87,7 @@ struct RingSharingTests {
 
     @Test("more than the shelf has places for: the rest is their own thread's")
     func fullShelf() throws {
-        let bench = try Bench(kernel)
+        let bench = try Bench(.uring)
         for _ in 0..<(OfferShelf.places + 2) { bench.pool(0).put(try bench.connection(0).0, on: bench[0]) }
         bench.ripen(0)
         var taken = 0
@@ -177,7 +108,7 @@ struct RingSharingTests {
 
     @Test("three threads use, take and close connections: what is sent on one comes to its peer, and none is lost")
     func threads() throws {
-        let bench = try Bench(kernel, threads: 3)
+        let bench = try Bench(.uring, threads: 3)
         let market = Market()
         let threads = try (0..<3).map { thread in
             try Thread {
