@@ -19,99 +19,100 @@ import Glibc
 /// frees the slot and closes the number; the slot keeps the transport, and the transport the chunks, until then.
 ///
 /// Thread-safety: its worker's thread only.
-// SAFETY: the poller is the worker's, which outlives its transports; it is referred to without counting, as each piece
-// of data needs it.
+// SAFETY: the poller is the worker's, which outlives its transports; it is referred to without counting.
 @safe
 public final class RingTransport: Transport {
-    private enum State { case connecting, open, closing, closed }
     /// What is under way: a receive into provided blocks, or calls, or a poll because they found nothing.
-    private enum Receiving { case none, provided, calls, polled }
+    private enum Receiving: UInt8 { case none, provided, calls, polled }
 
-    private let poller: Unmanaged<UringPoller>
+    /// What is so of a transport, a bit each: the object is no larger than `SocketTransport`'s.
+    private struct Flags: OptionSet {
+        var rawValue: UInt16
+
+        /// The last receive filled a block: the next is a call for several.
+        static let fillsBlocks = Flags(rawValue: 1 << 0)
+        static let isSending = Flags(rawValue: 1 << 1)
+        /// What is being sent is a poll: the socket has no room for what is in the outlet.
+        static let awaitsRoom = Flags(rawValue: 1 << 2)
+        /// A connect, or the disconnecting of a close with a reset, is under way.
+        static let isConnecting = Flags(rawValue: 1 << 3)
+        /// Idle, and to be offered to other threads: it is polled instead of received from, as a poll takes nothing
+        /// that another thread would need.
+        static let isWatched = Flags(rawValue: 1 << 4)
+        /// In the poller's list of those that have something to send.
+        static let isInSenders = Flags(rawValue: 1 << 5)
+        /// More will follow what is queued.
+        static let sendsMore = Flags(rawValue: 1 << 6)
+        /// The end of the stream has come: behind what is in the inbox.
+        static let hasEnded = Flags(rawValue: 1 << 7)
+        /// The consumer knows of the error that ended the connection.
+        static let hasFailed = Flags(rawValue: 1 << 8)
+    }
+
+    /// What came beyond the credit. Few connections ever have some, so it stands apart.
+    private final class Inbox { var chunks = ChunkChain() }
+
+    /// nil when nothing waits.
+    private var inbox: Inbox?
+    /// The socket's number, also once it is closed for the consumer.
     private let fd: Int32
-    private var state: State
-    private var receiving: Receiving = .none
-    /// The last receive filled a block: the next is a call for several.
-    private var fillsBlocks = false
-    private var isSending = false
-    /// What is being sent is a poll: the socket has no room for what is in the outlet.
-    private var awaitsRoom = false
-    private var isConnecting = false
-    /// Idle, and to be offered to other threads: it is polled instead of received from, as a poll takes nothing that
-    /// another thread would need.
-    private var isWatched = false
     /// The generation under which it was offered: that of its poll, whoever has the slot by then.
     private var offeredGeneration: UInt32 = 0
-    /// In the poller's list of those that have something to send.
-    private var isInSenders = false
-    private var sendsMore = false
-    /// A flush was left pending, and the consumer is to hear when the queue is empty.
-    private var reportsDrained = false
-    private var isFinished = false
-    /// What came beyond the credit, and the end behind it.
-    private var inbox = ChunkChain()
-    private var hasEnded = false
-    /// The number of the error that ended the connection, and whether the consumer knows.
-    private var failure: Int32 = 0
-    private var hasFailed = false
+    /// The number of the error that ended the connection.
+    private var failure: Int16 = 0
     /// Why nothing can be sent any more. What the peer sent before it left is received first; the consumer is told by
     /// `flush`, by what ends the receive, or, when it receives nothing, as of any failure.
-    private var sendFailure: Int32 = 0
+    private var sendFailure: Int16 = 0
+    private var flags: Flags = []
+    private var receiving: Receiving = .none
 
     /// Takes over a connected, non-blocking socket. The worker's poller is a ring.
-    init(accepted fd: Int32, poller: UringPoller, worker: Worker, consumer: TransportConsumer?) {
+    init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer?) {
         self.fd = fd
-        unsafe self.poller = Unmanaged.passUnretained(poller)
-        state = .open
-        super.init(fd, worker: worker, consumer: consumer)
+        super.init(fd, .open, worker: worker, consumer: consumer)
         worker.insertCompleting(fd, self)
     }
 
     /// For a socket that another worker offers; the slot becomes this transport's by `Worker.take`.
-    init(taking fd: Int32, poller: UringPoller, worker: Worker) {
+    init(taking fd: Int32, worker: Worker) {
         self.fd = fd
-        unsafe self.poller = Unmanaged.passUnretained(poller)
-        state = .open
-        super.init(fd, worker: worker, consumer: nil)
+        super.init(fd, .open, worker: worker, consumer: nil)
     }
 
     /// Connects a non-blocking socket. `transportConnected` or a failure follows.
-    init(
-        connecting fd: Int32, to address: SocketAddress, poller: UringPoller, worker: Worker,
-        consumer: TransportConsumer
-    ) {
+    init(connecting fd: Int32, to address: SocketAddress, worker: Worker, consumer: TransportConsumer) {
         self.fd = fd
-        unsafe self.poller = Unmanaged.passUnretained(poller)
-        state = .connecting
-        super.init(fd, worker: worker, consumer: consumer)
+        super.init(fd, .connecting, worker: worker, consumer: consumer)
         worker.insertCompleting(fd, self)
-        if poller.ring.connect(fd, address, worker.ringToken(.connect, fd)) >= 0 {
-            isConnecting = true
+        if ring.connect(fd, address, worker.ringToken(.connect, fd)) >= 0 {
+            flags.insert(.isConnecting)
         } else {
             fail(later: ENOBUFS)
         }
     }
 
-    public override var isConnected: Bool { state == .open }
-    public override var isClosed: Bool { state == .closing || state == .closed }
-
+    /// The worker's poller, which is a ring.
+    private var poller: Unmanaged<UringPoller> { unsafe Unmanaged.passUnretained(worker.uring!) }
     private var ring: Ring { unsafe poller._withUnsafeGuaranteedRef { $0.ring } }
+
+    /// Why nothing can be sent, or 0.
+    private var sendError: Int32 { Int32(failure != 0 ? failure : sendFailure) }
 
     // MARK: Receiving
 
     public override func receive(credit: Int) {
-        if isClosed || hasFailed { return }
+        if isClosed || flags.contains(.hasFailed) { return }
         self.credit = credit
-        isWatched = false
+        flags.remove(.isWatched)
         if credit == 0 && sendFailure != 0 { return worker.serveNext(fd) }
         if credit == 0 || state != .open { return }
-        if inbox.isEmpty && !hasEnded && failure == 0 { armReceive() } else { worker.serveNext(fd) }
+        if inbox == nil && !flags.contains(.hasEnded) && failure == 0 { armReceive() } else { worker.serveNext(fd) }
     }
 
     private func armReceive() {
-        if receiving != .none || hasEnded || failure != 0 { return }
-        if isWatched { return awaitBytes() }
-        if fillsBlocks { return worker.serveNext(fd) }
+        if receiving != .none || flags.contains(.hasEnded) || failure != 0 { return }
+        if flags.contains(.isWatched) { return awaitBytes() }
+        if flags.contains(.fillsBlocks) { return worker.serveNext(fd) }
         let token = worker.ringToken(.receive, fd)
         let result = unsafe poller._withUnsafeGuaranteedRef { poller in
             if poller.features.repeatsReceives {
@@ -129,7 +130,7 @@ public final class RingTransport: Transport {
 
     /// Arms a receive again, if there is cause: also when there is what it has waited for, blocks or room in the ring.
     func receiveOn() {
-        if state == .open && credit > 0 && inbox.isEmpty { armReceive() }
+        if state == .open && credit > 0 && inbox == nil { armReceive() }
     }
 
     /// Receives by calls, as often as others have patience.
@@ -137,7 +138,7 @@ public final class RingTransport: Transport {
     private func receiveByCalls() {
         receiving = .calls
         var left = Limits.receivesPerTurn
-        while left > 0 && state == .open && credit > 0 && fillsBlocks && receiving == .calls {
+        while left > 0 && state == .open && credit > 0 && flags.contains(.fillsBlocks) && receiving == .calls {
             left -= 1
             if let inlet { receiveSpliced(inlet) } else { receiveBulk() }
         }
@@ -152,15 +153,15 @@ public final class RingTransport: Transport {
         var blocks = BulkReceive()
         guard wanted > 0, let received = blocks.receive(fd, upTo: wanted, worker.pool, worker.kernel) else {
             // The consumer wants to look at what comes first; or the ring alone has blocks.
-            fillsBlocks = false
+            flags.remove(.fillsBlocks)
             return
         }
         guard received > 0 else { return calledForNothing(received) }
-        fillsBlocks = received > worker.pool.blockSizeBytes
+        fills(received > worker.pool.blockSizeBytes)
         let isEmpty = received < blocks.asked
-        while !isClosed, let chunk = blocks.take() { deliver(chunk, follows: blocks.left > 0) }
+        while !isClosed, let chunk = blocks.take() { arrived(chunk, follows: blocks.left > 0) }
         deliversMore = false
-        if isEmpty && fillsBlocks && state == .open && credit > 0 { awaitBytes() }
+        if isEmpty && flags.contains(.fillsBlocks) && state == .open && credit > 0 { awaitBytes() }
     }
 
     /// Receives into the inlet. By a call, too: a ring would hand it to a thread of the kernel, as splices may wait.
@@ -172,27 +173,26 @@ public final class RingTransport: Transport {
         }
         let wanted = min(credit, bulk)
         if wanted == 0 {
-            fillsBlocks = false
+            flags.remove(.fillsBlocks)
             return
         }
-        let moved = worker.kernel.splice(fd, pipe.writeEnd, wanted, more: false)
-        switch moved {
-        case 1...:
-            pipe.byteCount += moved
-            account(moved)
-            fillsBlocks = moved >= worker.pool.blockSizeBytes
-            tell { $0.transport(self, spliced: moved) }
-        case -Int(EINVAL), -Int(ENOSYS), -Int(EOPNOTSUPP):
-            // Not with this socket.
-            inlet = nil
-        default: calledForNothing(moved)
-        }
+        // Where it cannot be done, blocks do.
+        guard let moved = splice(into: pipe, upTo: wanted) else { return }
+        guard moved > 0 else { return calledForNothing(moved) }
+        countReceived(moved)
+        fills(moved >= worker.pool.blockSizeBytes)
+        tell { $0.transport(self, spliced: moved) }
     }
 
     private func calledForNothing(_ result: Int) {
         if result == -Int(EAGAIN) { return awaitBytes() }
         receiving = .none
         receivedNothing(Int32(truncatingIfNeeded: result))
+    }
+
+    /// Notes whether the last receive filled a block.
+    private func fills(_ isFull: Bool) {
+        if isFull { flags.insert(.fillsBlocks) } else { flags.remove(.fillsBlocks) }
     }
 
     /// Polls the socket: there was nothing in it.
@@ -214,11 +214,11 @@ public final class RingTransport: Transport {
         }
         if isClosed { return closeIfIdle() }
         if completion.result <= 0 { return receivedNothing(completion.result) }
-        isWatched = false
+        flags.remove(.isWatched)
         // Of a poll there is no chunk.
         if let chunk = filled.take() {
-            fillsBlocks = chunk.count == chunk.blockCapacity
-            deliver(chunk)
+            fills(chunk.count == chunk.blockCapacity)
+            arrived(chunk)
         }
         receiveOn()
         checkSending()
@@ -228,8 +228,8 @@ public final class RingTransport: Transport {
     private func receivedNothing(_ result: Int32) {
         switch -result {
         case 0:
-            hasEnded = true
-            if credit > 0 && inbox.isEmpty { tellEnd() }
+            flags.insert(.hasEnded)
+            if credit > 0 && inbox == nil { tellEnd() }
         case ENOBUFS:
             worker.activity.add(.starved)
             unsafe poller._withUnsafeGuaranteedRef { poller in
@@ -238,81 +238,64 @@ public final class RingTransport: Transport {
         // Cancelled to be polled from now on, or, if the consumer has changed its mind, received from again.
         case EAGAIN, EINTR, ECANCELED: receiveOn()
         default:
-            failure = -result
-            if inbox.isEmpty || credit == 0 { tellFailure() }
+            failure = Int16(truncatingIfNeeded: -result)
+            if inbox == nil || credit == 0 { tellFailure() }
         }
         checkSending()
     }
 
     /// Hands a chunk up as far as the credit goes; the rest, or what comes behind such a rest, waits. `follows`:
     /// another one is at hand.
-    private func deliver(_ chunk: consuming Chunk, follows: Bool = false) {
-        if !inbox.isEmpty || credit == 0 {
-            if !inbox.absorb(chunk, upTo: Limits.copiedSendBytes) { inbox.append(chunk) }
-            return
-        }
-        var chunk = chunk
-        if chunk.count > credit {
-            let rest = chunk.share(credit..<chunk.count)
-            chunk.removeLast(chunk.count - credit)
-            inbox.append(rest)
-        }
+    private func arrived(_ chunk: consuming Chunk, follows: Bool = false) {
+        if inbox != nil || credit == 0 { return keep(chunk) }
         // As long as it is certain that the consumer gets the next one.
         deliversMore = follows && chunk.count < min(credit, bulk)
-        account(chunk.count)
-        var handed: Chunk? = consume chunk
-        tell { consumer in
-            if let chunk = handed.take() { consumer.transport(self, received: chunk) }
-        }
+        if chunk.count <= credit { return handUp(chunk) }
+        let first = chunk.splitFirst(credit)
+        keep(chunk)
+        handUp(first)
     }
 
-    private func account(_ byteCount: Int) {
-        credit -= byteCount
-        bulk = max(0, bulk - byteCount)
-        receivedByteCount &+= UInt64(truncatingIfNeeded: byteCount)
+    private func handUp(_ chunk: consuming Chunk) {
+        countReceived(chunk.count)
+        deliver(chunk)
+    }
+
+    /// Puts a chunk behind what waits.
+    @inline(never)
+    private func keep(_ chunk: consuming Chunk) {
+        let kept = inbox ?? Inbox()
+        inbox = kept
+        if !kept.chunks.absorb(chunk, upTo: Limits.copiedSendBytes) { kept.chunks.append(chunk) }
+    }
+
+    /// The first of what waits, as far as the credit goes.
+    private func takeKept() -> Chunk? {
+        guard let kept = inbox else { return nil }
+        let chunk = kept.chunks.popFirst(upTo: credit)
+        if kept.chunks.isEmpty { inbox = nil }
+        return chunk
     }
 
     /// In a later turn than the one that gave credit: what waits is handed up.
     public override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
         worker.served(fd)
         var left = Limits.receivesPerTurn
-        while left > 0, !isClosed, credit > 0, let chunk = inbox.popFirst() {
+        while left > 0, !isClosed, credit > 0, let chunk = takeKept() {
             left -= 1
-            // With an empty inbox in front of it, a chunk is handed up; what is left is put in front of the others.
-            deliverFirst(chunk)
+            handUp(chunk)
         }
         if isClosed { return }
         checkSending()
-        if isClosed || hasFailed { return }
-        if inbox.isEmpty {
-            inbox.releaseStorage()
+        if isClosed || flags.contains(.hasFailed) { return }
+        if inbox == nil {
             if failure != 0 { return tellFailure() }
             if state != .open || credit == 0 { return }
-            if hasEnded { return tellEnd() }
-            if fillsBlocks && receiving == .none { return receiveByCalls() }
+            if flags.contains(.hasEnded) { return tellEnd() }
+            if flags.contains(.fillsBlocks) && receiving == .none { return receiveByCalls() }
             armReceive()
         } else if credit > 0 {
             worker.serveNext(fd)
-        }
-    }
-
-    /// Hands the inbox's first chunk up as far as the credit goes.
-    private func deliverFirst(_ chunk: consuming Chunk) {
-        var chunk = chunk
-        if chunk.count > credit {
-            // What is left comes before what is behind it.
-            let rest = chunk.share(credit..<chunk.count)
-            chunk.removeLast(chunk.count - credit)
-            var others = ChunkChain()
-            others.append(rest)
-            others.append(contentsOf: &inbox)
-            swap(&inbox, &others)
-            others.releaseStorage()
-        }
-        account(chunk.count)
-        var handed: Chunk? = consume chunk
-        tell { consumer in
-            if let chunk = handed.take() { consumer.transport(self, received: chunk) }
         }
     }
 
@@ -323,23 +306,23 @@ public final class RingTransport: Transport {
 
     /// Reports a broken connection once; nothing more is received or sent.
     private func tellFailure() {
-        if hasFailed || isClosed { return }
-        hasFailed = true
+        if flags.contains(.hasFailed) || isClosed { return }
+        flags.insert(.hasFailed)
         credit = 0
         reportsDrained = false
-        tell { $0.transport(self, failed: SystemError(code: failure)) }
+        tell { $0.transport(self, failed: SystemError(code: Int32(failure))) }
     }
 
     /// Tells that nothing can be sent when nothing is being received, which would tell otherwise.
     private func checkSending() {
-        if sendFailure == 0 || isClosed || (credit > 0 && (receiving != .none || !inbox.isEmpty)) { return }
+        if sendFailure == 0 || isClosed || (credit > 0 && (receiving != .none || inbox != nil)) { return }
         if failure == 0 { failure = sendFailure }
         tellFailure()
     }
 
     /// A failure that is met inside of a call is told in the next turn.
     private func fail(later code: Int32) {
-        if failure == 0 { failure = code }
+        if failure == 0 { failure = Int16(truncatingIfNeeded: code) }
         worker.serveNext(fd)
     }
 
@@ -359,10 +342,10 @@ public final class RingTransport: Transport {
     }
 
     private func connected(_ result: Int32) {
-        isConnecting = false
+        flags.remove(.isConnecting)
         if isClosed { return closeIfIdle() }
         if result < 0 {
-            failure = -result
+            failure = Int16(truncatingIfNeeded: -result)
             return tellFailure()
         }
         state = .open
@@ -378,16 +361,15 @@ public final class RingTransport: Transport {
     public override func flush(more: Bool = false) -> FlushResult {
         if queuedByteCount == 0 { return .done }
         if isClosed { return .failed(SystemError(code: EBADF)) }
-        let code = failure != 0 ? failure : sendFailure
-        if code != 0 { return .failed(SystemError(code: code)) }
+        if sendError != 0 { return .failed(SystemError(code: sendError)) }
         let isBulk = queue.isEmpty || queue.byteCount >= worker.pool.blockSizeBytes
-        if isBulk && state == .open && !isSending && !reportsDrained {
-            sendFailure = callToSend(more: more)
-            if sendFailure != 0 { return .failed(SystemError(code: sendFailure)) }
+        if isBulk && state == .open && !flags.contains(.isSending) && !reportsDrained {
+            sendFailure = Int16(truncatingIfNeeded: callToSend(more: more))
+            if sendFailure != 0 { return .failed(SystemError(code: sendError)) }
             if queuedByteCount == 0 { return .done }
         }
         reportsDrained = true
-        sendsMore = more
+        if more { flags.insert(.sendsMore) } else { flags.remove(.sendsMore) }
         if state == .open && !queue.isEmpty { queueSend() }
         return .pending
     }
@@ -397,68 +379,59 @@ public final class RingTransport: Transport {
     private func callToSend(more: Bool) -> Int32 {
         // SAFETY: the kernel is the worker's, which keeps it.
         let error = unsafe sendByCalls(fd, Unmanaged.passUnretained(worker.kernel), more: more)
-        return error != 0 || !queue.isEmpty ? error : sendSpliced()
+        return error != 0 || !queue.isEmpty ? error : sendOutlet()
     }
 
-    /// Sends what is in the outlet, by a call, and polls when the socket is full. Returns 0, or the error's number.
-    private func sendSpliced() -> Int32 {
-        guard let pipe = outlet else { return 0 }
-        while pipe.byteCount > 0 {
-            let moved = worker.kernel.splice(pipe.readEnd, fd, pipe.byteCount, more: false)
-            if moved == -Int(EAGAIN) {
-                if ring.poll(fd, HOST_EPOLL_OUT, repeats: false, worker.ringToken(.send, fd)) < 0 { return ENOBUFS }
-                isSending = true
-                awaitsRoom = true
-                return 0
-            }
-            if moved <= 0 { return moved == 0 ? EIO : Int32(truncatingIfNeeded: -moved) }
-            pipe.byteCount -= moved
-            sentByteCount &+= UInt64(truncatingIfNeeded: moved)
-        }
+    /// Sends what is in the outlet, and polls when the socket is full. Returns 0, or the error's number.
+    private func sendOutlet() -> Int32 {
+        let code = sendSpliced()
+        if code != EAGAIN { return code }
+        if ring.poll(fd, HOST_EPOLL_OUT, repeats: false, worker.ringToken(.send, fd)) < 0 { return ENOBUFS }
+        flags.formUnion([.isSending, .awaitsRoom])
         return 0
     }
 
     private func queueSend() {
-        if isSending || isInSenders { return }
-        isInSenders = true
+        if !flags.isDisjoint(with: [.isSending, .isInSenders]) { return }
+        flags.insert(.isInSenders)
         unsafe poller._withUnsafeGuaranteedRef { $0.queueSend(self) }
     }
 
     /// Before the wait: everything that was queued in this turn, in one operation. Returns false when the ring has no
     /// room for it.
     func prepareSend() -> Bool {
-        isInSenders = false
+        flags.remove(.isInSenders)
         if isClosed {
             closeIfIdle()
             return true
         }
-        if state != .open || isSending || queue.isEmpty || failure != 0 || sendFailure != 0 { return true }
+        if state != .open || flags.contains(.isSending) || queue.isEmpty || sendError != 0 { return true }
         let token = worker.ringToken(.send, fd)
         // SAFETY: the vectors live on the stack during the call, which copies them; the chunks stay in the queue until
         // the send has completed.
         let capacity = Limits.ringVectorsPerSend
+        let more = flags.contains(.sendsMore)
         let result = unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: capacity) { vectors in
             let count = unsafe queue.fill(vectors)
             if count == 1 {
                 let length = unsafe Int(vectors[0].iov_len)
-                return unsafe ring.send(fd, vectors[0].iov_base, length, more: sendsMore, token)
+                return unsafe ring.send(fd, vectors[0].iov_base, length, more: more, token)
             }
-            return unsafe ring.send(fd, vectors.baseAddress!, vectorCount: count, more: sendsMore, token)
+            return unsafe ring.send(fd, vectors.baseAddress!, vectorCount: count, more: more, token)
         }
         guard result >= 0 else {
-            isInSenders = true
+            flags.insert(.isInSenders)
             return false
         }
         // What is left of it later waits for nothing.
-        sendsMore = false
-        isSending = true
+        flags.remove(.sendsMore)
+        flags.insert(.isSending)
         return true
     }
 
     private func sent(_ result: Int32) {
-        isSending = false
-        let wasPolled = awaitsRoom
-        awaitsRoom = false
+        let wasPolled = flags.contains(.awaitsRoom)
+        flags.subtract([.isSending, .awaitsRoom])
         if isClosed { return closeIfIdle() }
         if result < 0 && result != -EAGAIN && result != -EINTR { return sendingFailed(-result) }
         if result > 0 && !wasPolled {
@@ -467,9 +440,9 @@ public final class RingTransport: Transport {
         }
         if !queue.isEmpty { return queueSend() }
         if outlet != nil {
-            let code = sendSpliced()
+            let code = sendOutlet()
             if code != 0 { return sendingFailed(code) }
-            if isSending { return }
+            if flags.contains(.isSending) { return }
         }
         if reportsDrained {
             reportsDrained = false
@@ -478,25 +451,15 @@ public final class RingTransport: Transport {
     }
 
     private func sendingFailed(_ code: Int32) {
-        sendFailure = code
+        sendFailure = Int16(truncatingIfNeeded: code)
         reportsDrained = false
         checkSending()
     }
 
-    public override func finish() {
-        if isFinished || isClosed { return }
-        assert(queue.isEmpty, "the end is sent after the bytes")
-        isFinished = true
-        _ = worker.kernel.shutdown(fd, Int32(SHUT_WR))
-    }
-
     /// What a receive has not taken yet, the socket itself has to be asked for.
     public override func holdsUnreadBytes(asking: Bool) -> Bool {
-        if state != .open || hasEnded || failure != 0 { return false }
-        if !inbox.isEmpty || !asking { return !inbox.isEmpty }
-        var byte: UInt8 = 0
-        // SAFETY: one byte, on the stack.
-        return unsafe worker.kernel.peek(fd, &byte, 1) > 0
+        if state != .open || flags.contains(.hasEnded) || failure != 0 { return false }
+        return inbox != nil || asking && peek() > 0
     }
 
     // MARK: Changing hands
@@ -506,45 +469,29 @@ public final class RingTransport: Transport {
     /// The first call ends the receive, by which a thread takes what arrives; once the socket is only polled, it can
     /// be offered.
     public override func offer() -> FDOffer? {
-        guard state == .open, credit > 0, queuedByteCount == 0, !isSending, !isInSenders, !isFinished, inlet == nil,
-            inbox.isEmpty, !hasEnded, failure == 0, sendFailure == 0
+        guard state == .open, credit > 0, queuedByteCount == 0, !isFinished, inlet == nil, inbox == nil, sendError == 0,
+            flags.isDisjoint(with: [.isSending, .isInSenders, .hasEnded])
         else { return nil }
         switch receiving {
         case .polled:
             offeredGeneration = worker.ringToken(.receive, fd).generation
             return worker.offer(fd)
-        case .provided where !isWatched:
-            isWatched = true
+        case .provided where !flags.contains(.isWatched):
+            flags.insert(.isWatched)
             unsafe poller._withUnsafeGuaranteedRef { $0.cancel(worker.ringToken(.receive, fd)) }
         default: break
         }
         return nil
     }
 
-    public override func withdraw(_ offer: FDOffer) -> Bool {
-        if isClosed { return false }
-        if worker.withdraw(offer) { return true }
-        abandon()
-        return false
-    }
-
-    public override func taken(on worker: Worker) {
-        if isClosed { return }
-        abandon()
-        tell { $0.transportTaken(self) }
-    }
-
-    /// The socket is another worker's. Its poll keeps it open, and ends.
-    func abandon() {
+    /// The poll of before keeps the socket open, and ends.
+    override func abandon() {
         if receiving == .polled {
             let token = RingToken(.receive, number: fd, generation: offeredGeneration)
             unsafe poller._withUnsafeGuaranteedRef { $0.cancel(token) }
         }
         receiving = .none
-        state = .closed
-        credit = 0
-        descriptor = -1
-        queue.releaseStorage()
+        super.abandon()
     }
 
     // MARK: Closing
@@ -559,19 +506,22 @@ public final class RingTransport: Transport {
         inlet = nil
         outlet = nil
         worker.served(fd)
-        inbox.removeAll()
-        inbox.releaseStorage()
+        inbox = nil
         // What is being sent is the kernel's to read until the send has completed.
+        let isSending = flags.contains(.isSending)
         if !isSending { queue.removeAll() }
         // Before the cancelling, which it may spare: in one submission all of it, unlike an option for a reset.
         if breaks {
-            isConnecting = ring.disconnect(fd, worker.ringToken(.connect, fd)) >= 0
-            if !isConnecting { worker.kernel.resetsWhenClosed(fd) }
+            if ring.disconnect(fd, worker.ringToken(.connect, fd)) >= 0 {
+                flags.insert(.isConnecting)
+            } else {
+                worker.kernel.resetsWhenClosed(fd)
+            }
         }
         unsafe poller._withUnsafeGuaranteedRef { poller in
             if receiving == .provided || receiving == .polled { poller.cancel(worker.ringToken(.receive, fd)) }
             if isSending { poller.cancel(worker.ringToken(.send, fd)) }
-            if isConnecting && !breaks { poller.cancel(worker.ringToken(.connect, fd)) }
+            if flags.contains(.isConnecting) && !breaks { poller.cancel(worker.ringToken(.connect, fd)) }
             poller.closing &+= 1
         }
         closeIfIdle()
@@ -580,7 +530,8 @@ public final class RingTransport: Transport {
     /// Frees the slot and closes the number when nothing is armed any more. The ring closes it, behind what was
     /// prepared before, so that no other thread is given the number while the slot is taken.
     private func closeIfIdle() {
-        if state != .closing || receiving != .none || isSending || isConnecting || isInSenders { return }
+        if state != .closing || receiving != .none { return }
+        if !flags.isDisjoint(with: [.isSending, .isConnecting, .isInSenders]) { return }
         state = .closed
         unsafe poller._withUnsafeGuaranteedRef { $0.closing &-= 1 }
         queue.removeAll()

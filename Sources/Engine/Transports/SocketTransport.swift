@@ -16,13 +16,6 @@ import Glibc
 public final class SocketTransport: Transport {
     private let kernel: Unmanaged<Kernel>
     private let pool: Unmanaged<ChunkPool>
-    private enum State { case connecting, open, closed }
-
-    private var state: State
-    /// Our own end of the stream has been sent.
-    private var isFinished = false
-    /// A flush was left pending, and the consumer is to hear when the queue is empty.
-    private var reportsDrained = false
     /// The last receive filled a block: the next one asks for several.
     private var receivesInBulk = false
     /// The first receive will be, or is being, tried without a report of the poller.
@@ -33,37 +26,31 @@ public final class SocketTransport: Transport {
 
     /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
     public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
-        self.state = .open
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(fd, worker: worker, consumer: consumer)
+        super.init(fd, .open, worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
     }
 
     /// Takes over a socket on which a connect is in progress. `transportConnected` or a failure follows.
     public init(connecting fd: Int32, worker: Worker, consumer: TransportConsumer) {
-        self.state = .connecting
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(fd, worker: worker, consumer: consumer)
+        super.init(fd, .connecting, worker: worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
     }
 
     /// For a connected socket that is being taken over from another worker: `Worker.take` puts it into the table.
     init(taking fd: Int32, worker: Worker) {
-        self.state = .open
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(fd, worker: worker, consumer: nil)
+        super.init(fd, .open, worker: worker, consumer: nil)
     }
 
     /// The first receive need not wait for a report.
     func tryFirst() { triesFirst = worker.pollerRegistersOnce }
-
-    public override var isConnected: Bool { state == .open }
-    public override var isClosed: Bool { state == .closed }
 
     public override func receive(credit: Int) {
         if state == .closed { return }
@@ -203,49 +190,29 @@ public final class SocketTransport: Transport {
             worker.stop(descriptor, .read)
             return false
         }
-        let asked = min(credit, bulk)
-        let moved = worker.kernel.splice(descriptor, pipe.writeEnd, asked, more: false)
-        switch moved {
-        case 1...:
-            pipe.byteCount += moved
-            // A pipe holds fewer bytes than were asked for: only a refusal tells that the socket is empty.
-            _ = account(moved, of: moved)
-            receivesInBulk = moved >= worker.pool.blockSizeBytes
-            tell { $0.transport(self, spliced: moved) }
-            return state != .closed
-        case -Int(EINVAL), -Int(ENOSYS), -Int(EOPNOTSUPP):
-            // Not with this socket.
-            inlet = nil
-            return true
-        case -Int(EAGAIN):
-            receivesInBulk = false
-            receivedNothing(moved)
-            return false
-        default:
+        // Where it cannot be done, blocks do.
+        guard let moved = splice(into: pipe, upTo: min(credit, bulk)) else { return true }
+        guard moved > 0 else {
+            if moved == -Int(EAGAIN) { receivesInBulk = false }
             receivedNothing(moved)
             return false
         }
+        // A pipe holds fewer bytes than were asked for: only a refusal tells that the socket is empty.
+        _ = account(moved, of: moved)
+        receivesInBulk = moved >= worker.pool.blockSizeBytes
+        tell { $0.transport(self, spliced: moved) }
+        return state != .closed
     }
 
     /// Counts bytes that have come. Returns whether the socket is empty now: a short read says so, unless the end of
     /// the stream was already reported.
     private func account(_ received: Int, of asked: Int) -> Bool {
-        credit -= received
+        countReceived(received)
         hasSent = false
-        bulk = max(0, bulk - received)
-        receivedByteCount &+= UInt64(truncatingIfNeeded: received)
         let isEmpty = received < asked && !worker.reportedEvents(descriptor).contains(.hangup)
         if isEmpty { worker.cannot(descriptor, .read) }
         if credit == 0 { worker.stop(descriptor, .read) }
         return isEmpty
-    }
-
-    @inline(__always)
-    private func deliver(_ chunk: consuming Chunk) {
-        var received: Chunk? = consume chunk
-        tell { consumer in
-            if let chunk = received.take() { consumer.transport(self, received: chunk) }
-        }
     }
 
     /// A receive found the end of the stream (0), nothing, or an error.
@@ -294,7 +261,7 @@ public final class SocketTransport: Transport {
     public override func flush(more: Bool = false) -> FlushResult {
         if queuedByteCount == 0 { return .done }
         switch state {
-        case .closed: return .failed(SystemError(code: EBADF))
+        case .closing, .closed: return .failed(SystemError(code: EBADF))
         case .connecting:
             reportsDrained = true
             return .pending
@@ -318,7 +285,7 @@ public final class SocketTransport: Transport {
             worker.cannot(descriptor, .write)
             return 0
         }
-        return outlet == nil ? 0 : sendSpliced()
+        return outlet == nil ? 0 : sendOutlet()
     }
 
     public override func preventSendDelay() { delaysSends = true }
@@ -334,20 +301,12 @@ public final class SocketTransport: Transport {
         hasSent = true
     }
 
-    /// Sends what is in the outlet. Returns 0, or the error's number.
+    /// Sends what is in the outlet, as far as the socket has room. Returns 0, or the error's number.
     @inline(never)
-    private func sendSpliced() -> Int32 {
-        guard let pipe = outlet else { return 0 }
-        while pipe.byteCount > 0 {
-            let moved = worker.kernel.splice(pipe.readEnd, descriptor, pipe.byteCount, more: false)
-            if moved == -Int(EAGAIN) {
-                worker.cannot(descriptor, .write)
-                return 0
-            }
-            if moved <= 0 { return moved == 0 ? EIO : Int32(truncatingIfNeeded: -moved) }
-            pipe.byteCount -= moved
-            sentByteCount &+= UInt64(truncatingIfNeeded: moved)
-        }
+    private func sendOutlet() -> Int32 {
+        let code = sendSpliced()
+        if code != EAGAIN { return code }
+        worker.cannot(descriptor, .write)
         return 0
     }
 
@@ -364,13 +323,6 @@ public final class SocketTransport: Transport {
         tell { $0.transportDrained(self) }
     }
 
-    public override func finish() {
-        if isFinished || state == .closed { return }
-        assert(queue.isEmpty, "the end is sent after the bytes")
-        isFinished = true
-        _ = worker.kernel.shutdown(descriptor, Int32(SHUT_WR))
-    }
-
     /// Where the poller reports only what is wanted, the socket is always asked.
     public override func holdsUnreadBytes(asking: Bool) -> Bool {
         guard state == .open else { return false }
@@ -379,39 +331,11 @@ public final class SocketTransport: Transport {
         return peek() > 0
     }
 
-    /// Looks at the first byte that waits: 1, 0 at the end of the stream, or -errno.
-    private func peek() -> Int {
-        var byte: UInt8 = 0
-        // SAFETY: one byte, on the stack.
-        return unsafe worker.kernel.peek(descriptor, &byte, 1)
-    }
-
     // MARK: Changing hands
 
     public override func offer() -> FDOffer? {
         guard state == .open, queuedByteCount == 0, !isFinished, inlet == nil, credit > 0 else { return nil }
         return worker.offer(descriptor)
-    }
-
-    public override func withdraw(_ offer: FDOffer) -> Bool {
-        if state == .closed { return false }
-        if worker.withdraw(offer) { return true }
-        abandon()
-        return false
-    }
-
-    public override func taken(on worker: Worker) {
-        if state == .closed { return }
-        abandon()
-        tell { $0.transportTaken(self) }
-    }
-
-    /// The socket is another worker's.
-    func abandon() {
-        state = .closed
-        credit = 0
-        descriptor = -1
-        queue.releaseStorage()
     }
 
     public override func close(reset: Bool = false) {

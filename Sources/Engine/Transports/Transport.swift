@@ -42,13 +42,22 @@ open class Transport: FDHandler {
         unsafe consumerReference = Unmanaged.passUnretained(consumer)
     }
 
+    /// How far the connection is. A closing one is closed for its consumer; a ring still has something armed for it.
+    enum State: UInt8 { case connecting, open, closing, closed }
+
     private final var consumerReference: Unmanaged<TransportConsumer>?
     /// The worker that the transport belongs to.
     public final let worker: Worker
     /// The socket, for options and addresses; -1 once closed.
     public final internal(set) var descriptor: Int32
+    // Flags stand where the number leaves room for them: an idle connection is little more than its transport.
+    final var state: State
     /// Another chunk is delivered right after the one at hand: what is sent on may be flushed with that one.
     public final internal(set) var deliversMore = false
+    /// Our own end of the stream has been sent.
+    final var isFinished = false
+    /// A flush was left pending, and the consumer is to hear when the queue is empty.
+    final var reportsDrained = false
     /// Bytes that the consumer will still take.
     public final internal(set) var credit = 0
     /// Bytes, within the credit, that the consumer takes whatever happens, unless it closes the transport: they may be
@@ -84,8 +93,11 @@ open class Transport: FDHandler {
     /// Bytes accepted by the operating system so far.
     public final internal(set) var sentByteCount: UInt64 = 0
 
-    init(_ descriptor: Int32, worker: Worker, consumer: TransportConsumer?) {
+    // Not inlined: the initializers of its kinds would each grow, and count more references.
+    @inline(never)
+    init(_ descriptor: Int32, _ state: State, worker: Worker, consumer: TransportConsumer?) {
         self.descriptor = descriptor
+        self.state = state
         // SAFETY: the consumer outlives its use of the transport.
         unsafe consumerReference = consumer.map { unsafe Unmanaged.passUnretained($0) }
         self.worker = worker
@@ -100,12 +112,54 @@ open class Transport: FDHandler {
     }
 
     /// Whether the connection is established (a connecting transport queues what is sent).
-    open var isConnected: Bool { fatalError("a transport states its connection") }
+    public final var isConnected: Bool { state == .open }
     /// Whether the transport was closed.
-    open var isClosed: Bool { fatalError("a transport states its connection") }
+    public final var isClosed: Bool { state == .closing || state == .closed }
+
+    // MARK: Receiving
 
     /// Sets how many bytes the consumer is willing to take; 0 pauses.
     open func receive(credit: Int) { fatalError("a transport receives") }
+
+    /// Counts bytes that have come.
+    @inline(__always)
+    final func countReceived(_ byteCount: Int) {
+        credit -= byteCount
+        bulk = max(0, bulk - byteCount)
+        receivedByteCount &+= UInt64(truncatingIfNeeded: byteCount)
+    }
+
+    /// Hands a chunk to the consumer.
+    @inline(__always)
+    final func deliver(_ chunk: consuming Chunk) {
+        var received: Chunk? = consume chunk
+        tell { consumer in
+            if let chunk = received.take() { consumer.transport(self, received: chunk) }
+        }
+    }
+
+    /// Receives into the inlet, by a call. Returns how many bytes, 0 at the end of the stream, or -errno; nil for a
+    /// socket that cannot do it, which has no inlet from then on.
+    final func splice(into pipe: SplicePipe, upTo byteCount: Int) -> Int? {
+        let moved = worker.kernel.splice(descriptor, pipe.writeEnd, byteCount, more: false)
+        switch moved {
+        case 1...: pipe.byteCount += moved
+        case -Int(EINVAL), -Int(ENOSYS), -Int(EOPNOTSUPP):
+            inlet = nil
+            return nil
+        default: break
+        }
+        return moved
+    }
+
+    /// Looks at the first byte that waits in the socket: 1, 0 at the end of the stream, or -errno.
+    final func peek() -> Int {
+        var byte: UInt8 = 0
+        // SAFETY: one byte, on the stack.
+        return unsafe worker.kernel.peek(descriptor, &byte, 1)
+    }
+
+    // MARK: Sending
 
     /// Queues a chunk behind what was queued before.
     ///
@@ -149,6 +203,19 @@ open class Transport: FDHandler {
         return 0
     }
 
+    /// Sends what is in the outlet, by calls. Returns 0, or the error's number: EAGAIN when the socket has no room for
+    /// what is left.
+    final func sendSpliced() -> Int32 {
+        guard let pipe = outlet else { return 0 }
+        while pipe.byteCount > 0 {
+            let moved = worker.kernel.splice(pipe.readEnd, descriptor, pipe.byteCount, more: false)
+            if moved <= 0 { return moved == 0 ? EIO : Int32(truncatingIfNeeded: -moved) }
+            pipe.byteCount -= moved
+            sentByteCount &+= UInt64(truncatingIfNeeded: moved)
+        }
+        return 0
+    }
+
     /// Hands queued bytes to the operating system, as many as it accepts now.
     /// - Parameter more: more will follow at once, so a partial segment may wait.
     open func flush(more: Bool = false) -> FlushResult { fatalError("a transport sends") }
@@ -160,12 +227,19 @@ open class Transport: FDHandler {
     }
 
     /// Ends the sending side once the queue is empty; the receiving side goes on. To be called with an empty queue.
-    open func finish() { fatalError("a transport ends") }
+    public final func finish() {
+        if isFinished || isClosed { return }
+        assert(queue.isEmpty, "the end is sent after the bytes")
+        isFinished = true
+        _ = worker.kernel.shutdown(descriptor, Int32(SHUT_WR))
+    }
 
     /// Whether the peer has sent what nobody has received, as far as is known. To close with it resets the connection,
     /// and may take from the peer what it was sent last (RFC 9112 section 9.6).
     /// - Parameter asking: the socket itself is asked when the poller does not know it yet.
     open func holdsUnreadBytes(asking: Bool) -> Bool { false }
+
+    // MARK: Changing hands
 
     /// Offers an idle connection, with nothing queued and a credit for what nobody asked for, to the other workers, who
     /// may take it (`Worker.takeTransport`). From then on the transport is used no more until `withdraw`; what arrives
@@ -180,7 +254,28 @@ open class Transport: FDHandler {
 
     /// Takes an offer of its own back. False when another worker has the connection: then the transport is closed, and
     /// nothing is told of it any more.
-    open func withdraw(_ offer: FDOffer) -> Bool { true }
+    public final func withdraw(_ offer: FDOffer) -> Bool {
+        if isClosed { return false }
+        if worker.withdraw(offer) { return true }
+        abandon()
+        return false
+    }
+
+    public final override func taken(on worker: Worker) {
+        if isClosed { return }
+        abandon()
+        tell { $0.transportTaken(self) }
+    }
+
+    /// The socket is another worker's.
+    func abandon() {
+        state = .closed
+        credit = 0
+        descriptor = -1
+        queue.releaseStorage()
+    }
+
+    // MARK: Closing
 
     /// Closes. What is queued is dropped. `reset` asks the peer to be told by a reset instead of an orderly end.
     open func close(reset: Bool = false) { fatalError("a transport closes") }

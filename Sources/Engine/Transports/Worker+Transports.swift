@@ -6,7 +6,7 @@ import Glibc
 extension Worker {
     /// Takes over an accepted, or otherwise connected, non-blocking socket.
     public func makeTransport(accepted fd: Int32, consumer: TransportConsumer? = nil) -> Transport {
-        if let uring { return RingTransport(accepted: fd, poller: uring, worker: self, consumer: consumer) }
+        if uring != nil { return RingTransport(accepted: fd, worker: self, consumer: consumer) }
         let made = SocketTransport(accepted: fd, worker: self, consumer: consumer)
         if firstReceives.isWorthATry() { made.tryFirst() }
         return made
@@ -15,34 +15,24 @@ extension Worker {
     /// Takes a connection over that a transport of another worker offers, if the offer stands and nothing has come on
     /// the connection meanwhile: an end, say, which its owner has not seen yet. What is not to be used is closed.
     public func takeTransport(_ offer: FDOffer) -> Transport? {
-        if let uring {
-            let made = RingTransport(taking: offer.fd, poller: uring, worker: self)
-            guard take(offer, made, want: []) else {
-                made.abandon()
-                return nil
-            }
-            completes(offer.fd)
-            // Its poll keeps the socket open, so who had it hears of it at once.
-            table.ring(FDTenure(bits: offer.tenure).owner, self)
-            if peekedNothing(made) { return made }
-            made.close()
-            return nil
+        let made: Transport
+        if uring != nil {
+            made = RingTransport(taking: offer.fd, worker: self)
+        } else {
+            made = SocketTransport(taking: offer.fd, worker: self)
         }
-        let made = SocketTransport(taking: offer.fd, worker: self)
         guard take(offer, made, want: []) else {
             made.abandon()
             return nil
         }
-        if peekedNothing(made) { return made }
+        if uring != nil {
+            completes(offer.fd)
+            // Its poll keeps the socket open, so who had it hears of it at once.
+            table.ring(FDTenure(bits: offer.tenure).owner, self)
+        }
+        if made.peek() == -Int(EAGAIN) { return made }
         made.close()
         return nil
-    }
-
-    /// Whether nothing has come on the connection, not even its end.
-    private func peekedNothing(_ transport: Transport) -> Bool {
-        var byte: UInt8 = 0
-        // SAFETY: one byte, on the stack.
-        return unsafe kernel.peek(transport.descriptor, &byte, 1) == -Int(EAGAIN)
     }
 
     /// Sets an option of a socket when nobody waits for the answer: by the ring, if there is one, with what is
@@ -57,9 +47,7 @@ extension Worker {
     public func connect(
         _ fd: Int32, to address: SocketAddress, consumer: TransportConsumer
     ) throws(SystemError) -> Transport {
-        if let uring {
-            return RingTransport(connecting: fd, to: address, poller: uring, worker: self, consumer: consumer)
-        }
+        if uring != nil { return RingTransport(connecting: fd, to: address, worker: self, consumer: consumer) }
         let result = kernel.connect(fd, address)
         if result < 0 && result != -EINPROGRESS { throw SystemError(code: -result) }
         return SocketTransport(connecting: fd, worker: self, consumer: consumer)
