@@ -58,8 +58,8 @@ extension StreamScope {
         case .capturedURI: return requestLine(stream)?.target
         case .capturedRequestVersion: return requestLine(stream)?.version
         case .capturedResponseVersion:
-            guard let response, !stream.responseIsOurs else { return nil }
-            return response.version == .http10 ? Sample(literal: "HTTP/1.0") : Sample(literal: "HTTP/1.1")
+            guard !stream.responseIsOurs, let version = response?.version ?? stream.forwardedVersion else { return nil }
+            return version == .http10 ? Sample(literal: "HTTP/1.0") : Sample(literal: "HTTP/1.1")
         }
     }
 
@@ -129,7 +129,7 @@ extension StreamScope {
 
     // MARK: The request line
 
-    /// The parts of the request line: of the head if it is there, else of the line that was kept.
+    /// The parts of the request line: of the line that was kept as the client sent it, else of the head.
     private struct RequestLine {
         var method: Sample
         var target: Sample
@@ -137,12 +137,15 @@ extension StreamScope {
     }
 
     private func requestLine(_ stream: ProxiedStream) -> RequestLine? {
-        if let request {
-            return RequestLine(
-                method: Sample(.string, request, request.methodSlice),
-                target: Sample(.string, request, request.pathAndQuerySlice),
-                version: request.version == .http10 ? Sample(literal: "HTTP/1.0") : Sample(literal: "HTTP/1.1"))
-        }
+        if let kept = keptRequestLine(stream) { return kept }
+        guard let request else { return nil }
+        return RequestLine(
+            method: Sample(.string, request, request.methodSlice),
+            target: Sample(.string, request, request.pathAndQuerySlice),
+            version: request.version == .http10 ? Sample(literal: "HTTP/1.0") : Sample(literal: "HTTP/1.1"))
+    }
+
+    private func keptRequestLine(_ stream: ProxiedStream) -> RequestLine? {
         guard stream.record.hasRequestLine else { return nil }
         // SAFETY: the record keeps the line until the stream ends.
         let line = unsafe Sample(.string, stream.record.requestLine)

@@ -158,6 +158,9 @@ final class HTTPExchange: ProxiedStream {
     }
     // An answer of our own has what its head says.
     override var responseIsOurs: Bool { isDelivering }
+    override var forwardedVersion: HTTPVersion? {
+        hasResponded && !isDelivering && record.responseMilliseconds >= 0 ? response.version : nil
+    }
     override var responseHasContent: Bool { isDelivering || responseBody.framing != .none }
     override var sessionVariables: VariableTable? {
         get { client.variables }

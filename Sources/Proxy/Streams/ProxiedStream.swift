@@ -3,6 +3,7 @@ import Buffers
 import Configuration
 import Engine
 import Glibc
+import HTTP
 
 /// Why a stream did not reach a server.
 enum ServerFailure {
@@ -133,6 +134,8 @@ class ProxiedStream: QueuedStream {
     }
     /// Whether the response at hand is one of our own.
     var responseIsOurs: Bool { false }
+    /// The version of the server's response, once its head has been sent on.
+    var forwardedVersion: HTTPVersion? { nil }
     /// Whether the response at hand may have content.
     var responseHasContent: Bool { true }
     /// What is here of a stream of bytes and was not sent on, in the same way.
