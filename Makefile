@@ -158,6 +158,7 @@ differential: ## generated expressions, compared with Debian's haproxy: DIFFEREN
 	@dev/step "generated expressions, compared with Debian's haproxy"
 	@for seed in $(DIFFERENTIAL_SEEDS); do \
 	    dev/differential/expressions --program $(RELEASE) --seed $$seed --count 3000; \
+	    dev/differential/requests --program $(RELEASE) --seed $$seed --count 1500; \
 	done
 
 .PHONY: stress

@@ -46,13 +46,19 @@ class Oracle:
         self.prelude = prelude
         self.global_lines = global_lines
 
+    def rule(self, expression, number):
+        return self.rules.format(expression=expression, number=number, quoted="'" + expression + "'")
+
+    def request(self, number):
+        return b"GET /%d HTTP/1.1\r\nHost: example.org\r\n\r\n" % number
+
     def configuration(self, expressions, numbers, port):
         text = HEAD.format(port=port, globals=self.global_lines) + self.prelude
         first = text.count("\n")
         lines = {}
         for number in numbers:
             expression = expressions[number]
-            rule = self.rules.format(expression=expression, number=number, quoted="'" + expression + "'")
+            rule = self.rule(expression, number)
             for offset in range(rule.count("\n")):
                 lines[first + offset + 1] = number
             first += rule.count("\n")
@@ -75,7 +81,8 @@ class Oracle:
                     break
                 refused = set()
                 output = (check.stdout + check.stderr).decode("latin-1")
-                for match in re.finditer(r"expressions\.cfg:(\d+)", output):
+                # Not those of warnings.
+                for match in re.finditer(r"^\[ALERT\].*expressions\.cfg:(\d+)", output, re.M):
                     number = lines.get(int(match.group(1)))
                     if number is not None:
                         refused.add(number)
@@ -108,7 +115,7 @@ class Oracle:
         results = {}
         reader = connection.makefile("rb")
         for number in numbers:
-            connection.sendall(b"GET /%d HTTP/1.1\r\nHost: example.org\r\n\r\n" % number)
+            connection.sendall(self.request(number))
             status = int(reader.readline().split()[1])
             length = 0
             while (line := reader.readline().strip()) != b"":

@@ -119,7 +119,7 @@ public enum KeywordListing {
         lines.append("#" + String(repeating: " |", count: 22) + " ")
         for fetch in SampleTables.fetches.sorted(by: { $0.name < $1.name }) {
             lines.append(
-                "[ \(columns(fetch.source)) ] \(fetch.name)\(arguments(fetch.arguments)): \(fetch.outputName)")
+                "[ \(columns(fetch.source)) ] \(fetch.name)\(arguments(fetch.arguments)): \(fetch.yields.name)")
         }
         return lines
     }

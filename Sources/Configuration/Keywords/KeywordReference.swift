@@ -73,7 +73,7 @@ public enum KeywordReference {
             """
         for fetch in SampleTables.fetches.sorted(by: { $0.name < $1.name }) {
             text += row([
-                code(fetch.name + KeywordListing.arguments(fetch.arguments)), fetch.outputName, fetch.source.name,
+                code(fetch.name + KeywordListing.arguments(fetch.arguments)), fetch.yields.name, fetch.source.name,
                 fetch.documentation, fetch.manualSection,
             ])
         }

@@ -113,7 +113,8 @@ struct TagWriter {
         }
         if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
         // SAFETY: the range lies inside of the text.
-        unsafe line.append(escaping: UnsafeRawBufferPointer(rebasing: text[range]))
+        unsafe line.append(
+            escaping: UnsafeRawBufferPointer(rebasing: text[range]), backslashes: flags.contains(.escape))
         if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
     }
 
@@ -165,7 +166,9 @@ struct TagWriter {
         for index in 0..<count {
             if index > 0 { line.append(UInt8(ascii: "|")) }
             // SAFETY: the slot is not filled while its bytes are written.
-            if let bytes = unsafe store.value(first + index) { unsafe line.append(escapingCapture: bytes) }
+            if let bytes = unsafe store.value(first + index) {
+                unsafe line.append(escapingCapture: bytes, backslashes: flags.contains(.escape))
+            }
         }
         line.append(UInt8(ascii: "}"))
         if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
@@ -182,7 +185,7 @@ struct TagWriter {
             }
             if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
             // SAFETY: as above.
-            unsafe line.append(escapingCapture: bytes)
+            unsafe line.append(escapingCapture: bytes, backslashes: flags.contains(.escape))
             if flags.contains(.quote) { line.append(UInt8(ascii: "\"")) }
         }
     }
@@ -307,7 +310,7 @@ struct TagWriter {
 extension LogLine {
     /// Bytes of a captured field: what could be taken for the braces of the list is written as "#" and two digits too.
     @unsafe
-    mutating func append(escapingCapture source: UnsafeRawBufferPointer) {
+    mutating func append(escapingCapture source: UnsafeRawBufferPointer, backslashes: Bool) {
         for index in 0..<source.count {
             // SAFETY: the index is below the count; the caller vouches for the source during the call.
             let byte = unsafe source[index]
@@ -316,7 +319,8 @@ extension LogLine {
                 append(LogLine.digit(byte >> 4, upperCase: true))
                 append(LogLine.digit(byte & 15, upperCase: true))
             } else {
-                unsafe append(escaping: UnsafeRawBufferPointer(rebasing: source[index..<(index + 1)]))
+                let one = unsafe UnsafeRawBufferPointer(rebasing: source[index..<(index + 1)])
+                unsafe append(escaping: one, backslashes: backslashes)
             }
         }
     }

@@ -92,16 +92,17 @@ final class CaptureStore {
             let value = head.value(field)
             var start = 0
             while start < value.count {
-                while start < value.count, value[start] == 0x20 || value[start] == UInt8(ascii: ";") { start += 1 }
-                var end = start
-                while end < value.count, value[end] != UInt8(ascii: ";") { end += 1 }
+                while start < value.count, value[start] == 0x20 { start += 1 }
+                var end = Cookies.end(value, start, isResponse: isResponse)
+                let next = end + 1
+                while end > start, value[end - 1] == 0x20 { end -= 1 }
                 if matches(value.extracting(start..<end), name, isPrefix) {
                     keep(value.extracting(start..<end), at: isResponse ? responseCookie : requestCookie)
                     return
                 }
                 // Behind the first pair of a `Set-Cookie` field stand attributes.
                 if isResponse { break }
-                start = end + 1
+                start = next
             }
             next = head.firstIndex(of: header, from: field + 1)
         }

@@ -41,7 +41,7 @@ public struct ExpressionParser {
         try checkAvailable(fetch, at: nameRange)
         let arguments = try self.arguments(of: name, fetch.arguments, text, &cursor, nameRange, fetch.prepare)
         var converters: [(keyword: ConverterKeyword, arguments: Arguments)] = []
-        var type: ConverterInput = .type(fetch.output)
+        var type = fetch.yields
         var ended = fetch.output
         while cursor < text.count, text[cursor] == UInt8(ascii: ",") {
             cursor += 1
@@ -61,7 +61,7 @@ public struct ExpressionParser {
             let arguments = try self.arguments(
                 of: name, converter.arguments, text, &cursor, nameRange, converter.prepare)
             converters.append((converter, arguments))
-            if converter.output != .any { type = converter.output }
+            type = converter.output
             if case .type(let known) = type { ended = known }
         }
         let step = converters.reversed().reduce(nil as Expression.Step?) { next, converter in

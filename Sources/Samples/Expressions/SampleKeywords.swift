@@ -38,7 +38,7 @@ public struct FetchKeyword: Sendable {
     }
 
     /// The type as `-dKsmp` prints it: `any` for variables, which have the type that was stored.
-    public var outputName: String { name == "var" ? "any" : output.name }
+    public var yields: ConverterInput { name == "var" ? .any : .type(output) }
 
     /// Whether it looks into an HTTP message.
     public var needsHTTP: Bool { manualSection == "7.3.6" }

@@ -21,7 +21,7 @@ enum AuthenticationFetches {
             "http_auth_bearer", ArgumentShape([], optional: [.string]), .string, .request, section: "7.3.6",
             "The token of the scheme Bearer", prepare: literal(0)
         ) { scope, arguments in
-            bearer(scope, arguments)
+            bearer(scope, arguments.literal)
         },
         FetchKeyword("http_auth_pass", .none, .string, .request, section: "7.3.6", "The password of the scheme Basic") {
             scope, _ in
@@ -29,11 +29,9 @@ enum AuthenticationFetches {
         },
         FetchKeyword("http_auth_type", .none, .string, .request, section: "7.3.6", "The scheme of authentication") {
             scope, _ in
-            guard let head = scope.requestHead, let field = authorization(head) else { return nil }
-            let value = head.value(field)
-            var end = 0
-            while end < value.count, value[end] != 0x20 { end += 1 }
-            return Sample(head, head.valueSlice(field), 0..<end)
+            // Of credentials that cannot be read there is none.
+            if Credentials(scope) != nil { return Sample(literal: "Basic") }
+            return bearer(scope, nil) == nil ? nil : Sample(literal: "Bearer")
         },
         FetchKeyword("http_auth_user", .none, .string, .request, section: "7.3.6", "The user of the scheme Basic") {
             scope, _ in
@@ -60,9 +58,9 @@ enum AuthenticationFetches {
         return group
     }
 
-    private static func bearer(_ scope: SampleScope, _ arguments: Arguments) -> Sample? {
+    /// - Parameter name: of the field, if it is not `Authorization`.
+    private static func bearer(_ scope: SampleScope, _ name: LiteralBytes?) -> Sample? {
         guard let head = scope.requestHead else { return nil }
-        let name = arguments.literal
         let field: Int?
         if let name, !name.isEmpty { field = head.firstIndex(named: name.span) } else { field = authorization(head) }
         guard let field else { return nil }

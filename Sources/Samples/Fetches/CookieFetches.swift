@@ -71,8 +71,9 @@ extension HeaderFetches.Side {
     }
 }
 
-/// The cookies of a head, one after the other: `name=value` between semicolons, or with `Set-Cookie` one in each line.
-struct Cookies {
+/// The cookies of a head, one after the other: `name=value` between semicolons or, as of old (RFC 2109), commas; or
+/// with `Set-Cookie` one in each line.
+public struct Cookies {
     private let head: MessageHead
     private let isResponse: Bool
     private let name: LiteralBytes?
@@ -97,7 +98,7 @@ struct Cookies {
             let field = head.value(place.index)
             while place.offset < field.count {
                 let start = place.offset
-                let end = Cookies.end(field, start)
+                let end = Cookies.end(field, start, isResponse: isResponse)
                 // Attributes of a `Set-Cookie` line are no cookies.
                 place.offset = isResponse ? field.count : end + 1
                 if let range = match(field, start, end) { return (place.index, range) }
@@ -106,8 +107,8 @@ struct Cookies {
         }
     }
 
-    /// Where the pair that starts here ends: at a semicolon outside of quotes, or at the line's end.
-    private static func end(_ field: Span<UInt8>, _ start: Int) -> Int {
+    /// Where the pair that starts here ends: at a separator outside of quotes, or at the line's end.
+    public static func end(_ field: Span<UInt8>, _ start: Int, isResponse: Bool) -> Int {
         var index = start
         var isQuoted = false
         while index < field.count {
@@ -116,7 +117,7 @@ struct Cookies {
                 index += 1
             } else if byte == UInt8(ascii: "\"") {
                 isQuoted.toggle()
-            } else if !isQuoted && byte == UInt8(ascii: ";") {
+            } else if !isQuoted && (byte == UInt8(ascii: ";") || (byte == UInt8(ascii: ",") && !isResponse)) {
                 return index
             }
             index += 1

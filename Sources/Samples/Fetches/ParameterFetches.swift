@@ -112,8 +112,8 @@ final class ParameterQuestion: Sendable {
         return ParameterQuestion(name: arguments.string(0), delimiter: delimiter.first ?? UInt8(ascii: "?"))
     }
 
-    /// Whether the parameters begin after this character.
-    func begins(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "?") || byte == delimiter }
+    /// Whether the parameters begin after this character. The manual has "?" beside the delimiter; HAProxy does not.
+    func begins(_ byte: UInt8) -> Bool { byte == delimiter }
 
     private func ends(_ byte: UInt8) -> Bool {
         byte == UInt8(ascii: "&") || byte == UInt8(ascii: ";") || byte == delimiter

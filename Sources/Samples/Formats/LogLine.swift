@@ -129,12 +129,16 @@ public struct LogLine: ~Copyable {
     }
 
     /// Appends bytes of a request, with what could harm a log written as "#" and two digits (manual, section 8.6).
+    /// - Parameter backslashes: what could end a value of structured data has a backslash in front (flag `E`).
     @unsafe
-    public mutating func append(escaping source: UnsafeRawBufferPointer) {
+    public mutating func append(escaping source: UnsafeRawBufferPointer, backslashes: Bool = false) {
         // SAFETY: the caller vouches for the source during the call.
         for index in 0..<source.count {
             let byte = unsafe source[index]
             if LogLine.isPlain(byte) {
+                if backslashes && (byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]")) {
+                    append(UInt8(ascii: "\\"))
+                }
                 append(byte)
             } else {
                 // An escape is written whole or not at all, and nothing stands behind what was cut off.
