@@ -174,8 +174,13 @@ private final class Guest: TransportConsumer {
 /// A task that keeps its loop from sleeping.
 private final class Busy: LoopTask {
     var isOver = false
+    /// Of a loop that lets nobody else run, there would be no end.
+    private(set) var runsLeft = 200_000
 
-    override func run(on worker: Worker, _ reason: WakeReason) { if !isOver { worker.wake(self) } }
+    override func run(on worker: Worker, _ reason: WakeReason) {
+        runsLeft -= 1
+        if !isOver && runsLeft > 0 { worker.wake(self) }
+    }
 }
 
 /// Reads what its descriptor reports.
@@ -390,6 +395,24 @@ struct RingEngineTests {
         }
     }
 
+    @Test("E2: a listener that found no descriptor goes on by itself")
+    func e2PausedGoesOn() throws {
+        try RingStage(seed: 22).play { stage in
+            let doorman = Doorman()
+            let (fd, address) = stage.listener(doorman)
+            stage.kernel.faults[.noDescriptor] = 1
+            let client = stage.rig.connect(address)
+            stage.pause(milliseconds: UInt64(2 * Limits.exhaustedPauseMilliseconds))
+            #expect(doorman.taken == 0)
+            stage.kernel.faults[.noDescriptor] = 0
+            stage.pause(milliseconds: UInt64(2 * Limits.exhaustedPauseMilliseconds))
+            #expect(doorman.taken == 1)
+            _ = stage.rig.kernel.close(client)
+            stage.order { _ in doorman.clear() }
+            stage.order { $0.remove(fd) }
+        }
+    }
+
     @Test("U8: a loop that never sleeps sees its completions")
     func u8BusyLoop() throws {
         try RingStage(seed: 8, latency: 0...0).play { stage in
@@ -406,6 +429,7 @@ struct RingEngineTests {
             busy.isOver = true
             let seen = doorman.guests.first?.bytes.count
             #expect(seen == 50)
+            #expect(busy.runsLeft > 0, "it has kept the thread for itself")
             _ = stage.rig.kernel.close(client)
             stage.pause(milliseconds: 20)
             stage.order { $0.remove(fd) }
