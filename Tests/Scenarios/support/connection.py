@@ -45,6 +45,7 @@ class Peer:
         return max(0.01, self.deadline - time.monotonic())
 
     def connect(self, address, receive_buffer):
+        self.goal = address, receive_buffer
         family, where = parse_address(address)
         self.connection = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -242,6 +243,10 @@ class Peer:
                 self.connection.close()
             elif command == "accept":
                 self.take()
+            elif command == "again":
+                self.connection.close()
+                self.connect(*self.goal)
+                self.sent = self.received = 0
             elif command == "touch":
                 open(words.pop(0), "w").close()
             elif command == "wait":
@@ -252,9 +257,9 @@ class Peer:
                 raise Mismatch(f"unknown command {command}")
 
 
-def wait_for(condition, seconds):
+def wait_for(condition, seconds, pause=0.01):
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise Mismatch("waited in vain")
-        time.sleep(0.01)
+        time.sleep(pause)

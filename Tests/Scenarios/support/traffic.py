@@ -144,7 +144,7 @@ def chunks(body, dice):
     return out + b"0\r\n\r\n"
 
 
-def origin(address, path, ready, limit, pause):
+def origin(address, path, ready, limit, hold):
     counts = {"connections": 0, "requests": 0}
     lock = threading.Lock()
 
@@ -160,7 +160,8 @@ def origin(address, path, ready, limit, pause):
                     break
                 with lock:
                     counts["requests"] += 1
-                time.sleep(pause)
+                if hold:
+                    wait_for(lambda: os.path.exists(hold), limit)
                 echoed = read_body(peer, head)
                 body = echoed or origin_body(head.split()[1])
                 if len(body) % 2:
@@ -169,7 +170,7 @@ def origin(address, path, ready, limit, pause):
                     peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                 if re.search(r"(?i)\r\nconnection: *close\r\n", head):
                     break
-        except OSError:
+        except (Mismatch, OSError):
             pass
         connection.close()
 
