@@ -68,6 +68,8 @@ final class IdlePool: TransportConsumer {
     private let shelf = AtomicLazyReference<OfferShelf>()
     /// Offers what has been idle for a while, where an offer has its price; scheduled while there may be such.
     private var offering: IdleOffering?
+    /// Whether something is idle that will be offered in a while. For tests.
+    var isAboutToOffer: Bool { offering.map { $0.deadline != .never } ?? false }
     private let maximum: Int
     private let purgeDelayMilliseconds: Int
     /// Connections in use now, and at most in this period and in the one before. As many, idle ones included, are worth

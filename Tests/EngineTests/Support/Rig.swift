@@ -132,11 +132,11 @@ enum Rig {
         return -Int(EINTR)
     }
 
-    /// Turns one worker's loop until the condition holds, at most ten seconds.
+    /// Turns one worker's loop until the condition holds, at most half a minute.
     static func turn(_ group: WorkerGroup, until condition: () -> Bool) -> Bool {
         let worker = group.workers[0]
         let guardTask = Job { _, _, _ in }
-        let limit = kernel.monotonicNanoseconds() + 10_000_000_000
+        let limit = kernel.monotonicNanoseconds() + 30_000_000_000
         while !condition() {
             if kernel.monotonicNanoseconds() > limit { return false }
             worker.schedule(guardTask, at: worker.now.adding(milliseconds: 20))

@@ -67,21 +67,22 @@ final class SharingBench {
         for thread in threads { for _ in 0..<3 { self[thread].turnBriefly() } }
     }
 
-    /// Turns the loops until something is so, for a second at most.
+    /// Turns the loops until something is so, for ten seconds at most.
     func turn(_ threads: Int..., until isDone: () -> Bool) -> Bool { turn(threads, until: isDone) }
 
     private func turn(_ threads: [Int], until isDone: () -> Bool) -> Bool {
-        for _ in 0..<500 {
+        let limit = kernel.monotonicNanoseconds() + 10_000_000_000
+        while kernel.monotonicNanoseconds() < limit {
             for thread in threads { self[thread].turnBriefly() }
             if isDone() { return true }
         }
         return false
     }
 
-    /// Turns a thread's loop until what is idle there has been offered, where that takes its time.
+    /// Turns a thread's loop until what is idle there has been offered, where that takes its time, or there is no
+    /// place for more.
     func ripen(_ thread: Int) {
-        let due = self[thread].now.adding(milliseconds: 5 * Limits.offerDelayMilliseconds)
-        _ = turn(thread) { self[thread].now >= due }
+        #expect(turn(thread) { !pool(thread).isAboutToOffer })
     }
 
     /// Closes what is idle, and looks at what is left.

@@ -239,7 +239,7 @@ struct RuntimeAPITests {
         usleep(20_000)
         _ = close(fd)
         #expect(try running.ask("show version\n") == "9.9\n\n")
-        for _ in 0..<100 where running.statistics.runtimeSessions.current > 0 { usleep(20_000) }
+        for _ in 0..<1000 where running.statistics.runtimeSessions.current > 0 { usleep(20_000) }
         #expect(running.statistics.runtimeSessions.current == 0)
     }
 

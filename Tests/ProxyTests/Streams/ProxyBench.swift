@@ -82,7 +82,7 @@ final class ProxyBench {
 
     /// Turns the loop until the condition holds; false if it does not within the time.
     @discardableResult
-    func turn(milliseconds: UInt64 = 3000, until condition: () -> Bool) -> Bool {
+    func turn(milliseconds: UInt64 = 20_000, until condition: () -> Bool) -> Bool {
         let limit = kernel.monotonicNanoseconds() + milliseconds * 1_000_000
         let alarm = Alarm()
         while !condition() {

@@ -76,7 +76,7 @@ struct TCPStreamTests {
         #expect(sent < size)
         server.finish()
         sent = 0
-        let whole = bench.turn(milliseconds: 8000) {
+        let whole = bench.turn(milliseconds: 30_000) {
             client.receive(limit: 200_000)
             return client.isEnded
         }
