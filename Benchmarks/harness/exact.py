@@ -17,7 +17,7 @@ class _Client:
 
     def send(self):
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self.load.port), timeout=10)
+            self.socket = socket.create_connection(("127.0.0.1", self.load.port), timeout=60)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.load.selector.register(self.socket, selectors.EVENT_READ, self)
         self.received, self.wanted = b"", 0
@@ -60,7 +60,7 @@ class ExactLoad:
         self.port, self.count, self.connections, self.close = port, count, connections, close
         self.selector = selectors.DefaultSelector()
 
-    def run(self, timeout_seconds=120.0):
+    def run(self, timeout_seconds=300.0):
         deadline = time.monotonic() + timeout_seconds
         clients = [_Client(self) for _ in range(min(self.connections, self.count))]
         left = self.count

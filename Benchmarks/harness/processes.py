@@ -113,7 +113,7 @@ def free_port():
     raise Failure("no free port between 21000 and 29999")
 
 
-def wait_for_port(port, process, log_path, timeout_seconds=10.0):
+def wait_for_port(port, process, log_path, timeout_seconds=30.0):
     """Returns when something accepts connections on the port; fails if the process ends before that."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
@@ -128,7 +128,7 @@ def wait_for_port(port, process, log_path, timeout_seconds=10.0):
     raise Failure(f"nothing listens on port {port} after {timeout_seconds:.0f} s")
 
 
-def request(port, path, timeout_seconds=5.0, connection=None):
+def request(port, path, timeout_seconds=20.0, connection=None):
     """One GET on a keep-alive connection; returns (connection, status, length of the body)."""
     if connection is None:
         connection = socket.create_connection(("127.0.0.1", port), timeout=timeout_seconds)
