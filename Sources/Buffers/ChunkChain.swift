@@ -2,13 +2,16 @@ import Glibc
 
 /// A first-in-first-out queue of chunks, and the bytes in them.
 ///
-/// The ring that holds the references is allocated at the first append and kept until `releaseStorage` or the end of
-/// the chain, so a chain in steady use allocates nothing and an idle one holds nothing.
-// SAFETY: the ring has room for `capacity` references, of which `chunkCount` from `head` on are initialised, each
-// holding one reference on its block.
+/// A single chunk stands in the chain's own fields: most of what is sent and received is one. The second one makes it
+/// allocate a ring of references, which is kept until `releaseStorage` or the end of the chain: a chain in steady use
+/// allocates nothing.
+// SAFETY: with a capacity, `memory` is a ring with room for as many references, of which `chunkCount` from `head` on
+// are initialised; without, it is the block of the only chunk, if there is one, which begins at `head` and is
+// `byteCount` long. Each chunk holds one reference on its block.
 @safe
 public struct ChunkChain: ~Copyable {
-    private var ring: UnsafeMutablePointer<ChunkReference>?
+    private var memory: UnsafeMutableRawPointer?
+    /// Of the ring; 0: there is none.
     private var capacity: Int32 = 0
     private var head: Int32 = 0
     /// Chunks in the chain.
@@ -17,49 +20,73 @@ public struct ChunkChain: ~Copyable {
     public private(set) var byteCount: Int = 0
 
     /// An empty chain.
-    public init() { unsafe ring = nil }
+    public init() { unsafe memory = nil }
 
     deinit {
         var index = 0
         while index < chunkCount {
-            // SAFETY: the slots of the chain's chunks are initialised, each holding one reference.
-            let reference = unsafe ring![Int((head &+ Int32(truncatingIfNeeded: index)) & (capacity &- 1))]
-            _ = Chunk(adopting: reference)
+            _ = Chunk(adopting: reference(index))
             index += 1
         }
-        unsafe free(ring)
+        if capacity > 0 { unsafe free(memory) }
     }
 
     /// Whether there is no chunk.
     public var isEmpty: Bool { chunkCount == 0 }
 
-    private func slot(_ index: Int) -> Int {
-        Int((head &+ Int32(truncatingIfNeeded: index)) & (capacity &- 1))
+    /// A slot of the ring, which there is.
+    @inline(__always)
+    private func slot(_ index: Int) -> UnsafeMutablePointer<ChunkReference> {
+        let place = Int((head &+ Int32(truncatingIfNeeded: index)) & (capacity &- 1))
+        // SAFETY: the mask keeps it within the ring.
+        return unsafe memory!.assumingMemoryBound(to: ChunkReference.self) + place
+    }
+
+    /// One of the chunks that there are.
+    @inline(__always)
+    private func reference(_ index: Int) -> ChunkReference {
+        if capacity > 0 { return unsafe slot(index).pointee }
+        // SAFETY: as stated above: it is the block of the only chunk.
+        let block = unsafe memory!.assumingMemoryBound(to: BlockHeader.self)
+        return unsafe ChunkReference(block: block, start: head, length: Int32(truncatingIfNeeded: byteCount))
     }
 
     /// Puts a chunk at the end. An empty chunk is released at once.
     public mutating func append(_ chunk: consuming Chunk) {
         if chunk.isEmpty { return }
-        if chunkCount == Int(capacity) { grow() }
+        if chunkCount >= Int(capacity) {
+            if chunkCount == 0 { return hold(chunk.detach()) }
+            grow()
+        }
         byteCount += chunk.count
         // SAFETY: grow left room for one more; the slot is uninitialised or trivially overwritten.
-        unsafe ring![slot(chunkCount)] = chunk.detach()
+        unsafe slot(chunkCount).pointee = chunk.detach()
         chunkCount += 1
+    }
+
+    /// Makes a chunk the only one of a chain without a ring.
+    @inline(__always)
+    private mutating func hold(_ reference: ChunkReference) {
+        unsafe memory = UnsafeMutableRawPointer(reference.block)
+        head = reference.start
+        byteCount = Int(reference.length)
+        chunkCount = 1
     }
 
     /// Copies the chunk's bytes behind the last one's, if they are at most `limit` and its block has room that nobody
     /// else refers to. Returns false, with nothing changed, otherwise.
     public mutating func absorb(_ chunk: borrowing Chunk, upTo limit: Int) -> Bool {
         if chunkCount == 0 || chunk.count > limit { return false }
-        // SAFETY: the slot holds a reference; the chunk made of it here gives it back by `detach`.
-        let place = slot(chunkCount - 1)
-        var last = unsafe Chunk(adopting: ring![place])
+        // The chunk made of the reference here gives it back by `detach`.
+        var last = Chunk(adopting: reference(chunkCount - 1))
         let fits = last.room >= chunk.count
         if fits {
             unsafe last.append(chunk.bytes)
             byteCount += chunk.count
         }
-        unsafe ring![place] = last.detach()
+        let longer = last.detach()
+        // SAFETY: the slot is the one that was read. A single chunk is as long as the chain.
+        if capacity > 0 { unsafe slot(chunkCount - 1).pointee = longer }
         return fits
     }
 
@@ -69,11 +96,11 @@ public struct ChunkChain: ~Copyable {
         precondition(newCapacity <= 1 << 20, "a chain is bounded by its owner's credit")
         // SAFETY: references are trivial; the old ring's are moved in order into the new memory.
         let size = Int(newCapacity) * MemoryLayout<ChunkReference>.stride
-        guard let memory = unsafe malloc(size) else { fatalError("out of memory for a chain of \(newCapacity) chunks") }
-        let fresh = unsafe memory.bindMemory(to: ChunkReference.self, capacity: Int(newCapacity))
-        for index in 0..<chunkCount { unsafe fresh[index] = ring![slot(index)] }
-        unsafe free(ring)
-        unsafe ring = fresh
+        guard let larger = unsafe malloc(size) else { fatalError("out of memory for a chain of \(newCapacity) chunks") }
+        let fresh = unsafe larger.bindMemory(to: ChunkReference.self, capacity: Int(newCapacity))
+        for index in 0..<chunkCount { unsafe fresh[index] = reference(index) }
+        if capacity > 0 { unsafe free(memory) }
+        unsafe memory = unsafe larger
         capacity = newCapacity
         head = 0
     }
@@ -81,9 +108,8 @@ public struct ChunkChain: ~Copyable {
     /// Takes the first chunk out, if there is one.
     public mutating func popFirst() -> Chunk? {
         if chunkCount == 0 { return nil }
-        // SAFETY: the head slot holds a reference; it is taken over by the chunk returned.
-        let reference = unsafe ring![Int(head)]
-        head = (head &+ 1) & (capacity &- 1)
+        let reference = reference(0)
+        head = capacity > 0 ? (head &+ 1) & (capacity &- 1) : 0
         chunkCount -= 1
         byteCount -= Int(reference.length)
         return Chunk(adopting: reference)
@@ -91,13 +117,18 @@ public struct ChunkChain: ~Copyable {
 
     /// Takes the first chunk out as far as `count` bytes, at least one; what is left of it stays the first.
     public mutating func popFirst(upTo count: Int) -> Chunk? {
-        // SAFETY: the head slot of a chain that is not empty holds a reference; the chunk made of it here gives back
-        // what is left.
-        guard chunkCount > 0, unsafe Int(ring![Int(head)].length) > count else { return popFirst() }
-        var rest = unsafe Chunk(adopting: ring![Int(head)])
+        guard chunkCount > 0, Int(reference(0).length) > count else { return popFirst() }
+        // The chunk made of the reference here gives back what is left.
+        var rest = Chunk(adopting: reference(0))
         let first = rest.splitFirst(count)
-        unsafe ring![Int(head)] = rest.detach()
-        byteCount -= count
+        let left = rest.detach()
+        if capacity == 0 {
+            hold(left)
+        } else {
+            // SAFETY: the head slot, which was read.
+            unsafe slot(0).pointee = left
+            byteCount -= count
+        }
         return first
     }
 
@@ -106,21 +137,26 @@ public struct ChunkChain: ~Copyable {
         precondition(count <= byteCount, "removed more than there is")
         // Most of what is sent is one chunk, and is sent as a whole.
         if chunkCount == 1 && count == byteCount {
-            // SAFETY: the head slot holds a reference, which the chunk made of it releases.
-            let reference = unsafe ring![Int(head)]
+            let reference = reference(0)
             chunkCount = 0
             byteCount = 0
             head = 0
             _ = Chunk(adopting: reference)
             return
         }
+        if capacity == 0 {
+            head += Int32(truncatingIfNeeded: count)
+            byteCount -= count
+            return
+        }
         var left = count
         while left > 0 {
             // SAFETY: byteCount > 0 means that the head slot holds a reference.
-            let length = unsafe Int(ring![Int(head)].length)
+            let first = unsafe slot(0)
+            let length = unsafe Int(first.pointee.length)
             if length > left {
-                unsafe ring![Int(head)].start += Int32(truncatingIfNeeded: left)
-                unsafe ring![Int(head)].length -= Int32(truncatingIfNeeded: left)
+                unsafe first.pointee.start += Int32(truncatingIfNeeded: left)
+                unsafe first.pointee.length -= Int32(truncatingIfNeeded: left)
                 byteCount -= left
                 return
             }
@@ -142,8 +178,8 @@ public struct ChunkChain: ~Copyable {
     /// Gives the ring back to the allocator; the chain must be empty.
     public mutating func releaseStorage() {
         precondition(chunkCount == 0, "storage released under chunks")
-        unsafe free(ring)
-        unsafe ring = nil
+        if capacity > 0 { unsafe free(memory) }
+        unsafe memory = nil
         capacity = 0
         head = 0
     }
@@ -153,8 +189,8 @@ public struct ChunkChain: ~Copyable {
     public func fill(_ vectors: UnsafeMutableBufferPointer<iovec>) -> Int {
         let count = min(vectors.count, chunkCount)
         for index in 0..<count {
-            // SAFETY: the slot holds a reference; its bytes live as long as the chunk stays in the chain.
-            let reference = unsafe ring![slot(index)]
+            // SAFETY: the block's bytes live as long as the chunk stays in the chain.
+            let reference = reference(index)
             let base = unsafe UnsafeMutableRawPointer(reference.block)
                 .advanced(by: ChunkPool.headerSizeBytes + Int(reference.start))
             unsafe vectors[index] = iovec(iov_base: base, iov_len: Int(reference.length))
@@ -166,12 +202,12 @@ public struct ChunkChain: ~Copyable {
     public func checkInvariants() -> Bool {
         var total = 0
         for index in 0..<chunkCount {
-            // SAFETY: slots of the chain's chunks are initialised.
-            let reference = unsafe ring![slot(index)]
+            let reference = reference(index)
+            // SAFETY: a chunk of the chain keeps its block.
             let references = unsafe reference.block.pointee.references
             if reference.length <= 0 || references <= 0 { return false }
             total += Int(reference.length)
         }
-        return total == byteCount && chunkCount <= Int(capacity)
+        return total == byteCount && chunkCount <= max(1, Int(capacity))
     }
 }

@@ -102,6 +102,97 @@ private func check(_ condition: Bool, sourceLocation: SourceLocation = #_sourceL
     }
 }
 
+/// A single chunk stands in the chain's fields, several in a ring: the same bytes must come out either way.
+@Suite struct ChunkChainPlaceTests {
+    private let pool = ChunkPool(blockSizeBytes: 1024)
+
+    private func chunk(_ bytes: [UInt8]) -> Chunk {
+        var chunk = pool.take()!
+        chunk.append(bytes)
+        return chunk
+    }
+
+    private func take(_ chain: inout ChunkChain) -> [UInt8]? {
+        guard let chunk = chain.popFirst() else { return nil }
+        // SAFETY: the bytes are copied while the chunk lives.
+        return unsafe Array(chunk.bytes)
+    }
+
+    @Test func aSingleChunkIsShortenedAndMadeLonger() {
+        var chain = ChunkChain()
+        chain.append(chunk([1, 2, 3]))
+        chain.removeFirst(2)
+        check(chain.byteCount == 1 && chain.chunkCount == 1)
+        check(chain.absorb(chunk([4]), upTo: 10))
+        check(chain.checkInvariants())
+        check(take(&chain) == [3, 4])
+        check(take(&chain) == nil)
+        check(pool.blocksInUse == 0)
+    }
+
+    @Test func aSecondChunkFollowsTheRestOfTheFirst() {
+        var chain = ChunkChain()
+        chain.append(chunk([1, 2, 3]))
+        chain.removeFirst(1)
+        chain.append(chunk([4]))
+        check(chain.chunkCount == 2 && chain.byteCount == 3)
+        check(chain.checkInvariants())
+        check(take(&chain) == [2, 3])
+        check(take(&chain) == [4])
+        chain.releaseStorage()
+        chain.append(chunk([5]))
+        check(take(&chain) == [5])
+    }
+
+    @Test func aChainThatEndsGivesItsOnlyChunkBack() {
+        do {
+            var chain = ChunkChain()
+            chain.append(chunk([1]))
+            check(pool.blocksInUse == 1)
+        }
+        check(pool.blocksInUse == 0)
+    }
+
+    @Test(arguments: 0..<50 as Range<UInt64>) func anyCourseIsThatOfAQueueOfBytes(seed: UInt64) {
+        var state = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        var chain = ChunkChain()
+        var model: [UInt8] = []
+        var next: UInt8 = 0
+        for _ in 0..<200 {
+            switch random(5) {
+            case 0, 1:
+                let bytes = (0..<random(400)).map { _ in
+                    next &+= 1
+                    return next
+                }
+                let piece = chunk(bytes)
+                if random(2) == 0 || !chain.absorb(piece, upTo: 300) { chain.append(piece) }
+                model += bytes
+            case 2:
+                let count = random(chain.byteCount + 1)
+                chain.removeFirst(count)
+                model.removeFirst(count)
+            case 3:
+                let bytes = take(&chain) ?? []
+                check(Array(model.prefix(bytes.count)) == bytes)
+                model.removeFirst(bytes.count)
+            default:
+                if chain.isEmpty { chain.releaseStorage() }
+            }
+            check(chain.byteCount == model.count && chain.isEmpty == model.isEmpty)
+            check(chain.checkInvariants())
+        }
+        var left: [UInt8] = []
+        while let bytes = take(&chain) { left += bytes }
+        check(left == model)
+        check(pool.blocksInUse == 0)
+    }
+}
+
 @Suite struct ChunkPoolJoinTests {
     private let pool = ChunkPool(blockSizeBytes: 1024)
 
