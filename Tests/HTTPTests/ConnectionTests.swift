@@ -56,6 +56,22 @@ import Testing
             ])
     }
 
+    /// What was added, or added again after all were deleted, counts as what was received does.
+    @Test func fieldsThatWereAddedAreFound() {
+        let parsed = request(requestText("Connection: keep-alive"))
+        #expect(parsed.head.add(.connection, value: "close") == .done)
+        #expect(!parsed.head.connectionDirectives.contains(.persistent))
+        #expect(parsed.head.deleteAll(.connection) == 2)
+        #expect(parsed.head.connectionDirectives == .persistent)
+        for option in ["x-a", "x-b", "x-c"] {
+            #expect(parsed.head.add(.connection, value: option.bytes.span) == .done)
+            #expect(parsed.head.add(name: option.bytes.span, value: "1".bytes.span) == .done)
+        }
+        #expect(parsed.head.connectionDirectives.contains(.namesFields))
+        parsed.head.removeHopByHopFields(keepUpgrade: false)
+        #expect(parsed.fields == ["host: a"])
+    }
+
     @Test func namingTheFramingDoesNotRemoveIt() {
         let names = "Connection: transfer-encoding, te, trailer, upgrade"
         let parsed = request(requestText(names, "Transfer-Encoding: chunked", "Trailer: x", method: "POST"))

@@ -30,7 +30,7 @@ extension MessageHead {
         var index = firstIndex(of: .connection)
         while let current = index {
             collectOptions(value(current), into: &directives)
-            index = firstIndex(of: .connection, from: current + 1)
+            index = nextIndex(of: .connection, behind: current)
         }
         if directives.contains(.upgrade) && (version < .http11 || !has(.upgrade)) { directives.remove(.upgrade) }
         let byVersion = version >= .http11 || directives.contains(.keepAlive)
@@ -74,7 +74,7 @@ extension MessageHead {
         while let current = index {
             deleteNamedFields(in: value(current))
             delete(current)
-            index = firstIndex(of: .connection, from: current + 1)
+            index = nextIndex(of: .connection, behind: current)
         }
         deleteAll(.keepAlive)
         deleteAll(.proxyConnection)
@@ -84,7 +84,7 @@ extension MessageHead {
         }
         guard let te = firstIndex(of: .te) else { return .done }
         let bytes = value(te)
-        if bytes.equalsIgnoringCase("trailers") && firstIndex(of: .te, from: te + 1) == nil { return .done }
+        if bytes.equalsIgnoringCase("trailers") && nextIndex(of: .te, behind: te) == nil { return .done }
         let wantsTrailers = anyElement(of: .te, is: "trailers")
         deleteAll(.te)
         return wantsTrailers ? add(.te, value: "trailers") : .done
@@ -99,7 +99,7 @@ extension MessageHead {
             while let range = elements.next(bytes) {
                 if bytes.extracting(range).equalsIgnoringCase(literal) { return true }
             }
-            index = firstIndex(of: header, from: current + 1)
+            index = nextIndex(of: header, behind: current)
         }
         return false
     }

@@ -360,6 +360,7 @@ struct HeadScanner {
         let present = unsafe state.pointee.present
         let bit: UInt64 = 1 &<< UInt64(known.rawValue)
         unsafe state.pointee.present = present | bit
+        unsafe state.pointee.repeated |= present & bit
         switch known {
         case .contentLength, .transferEncoding: break
         // The first Host says nothing of the framing.

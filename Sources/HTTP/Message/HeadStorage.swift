@@ -103,6 +103,8 @@ struct HeadState {
     @usableFromInline var fieldCapacity: Int
     /// One bit for each known header that a live field ever had in this message; a clear bit saves the search.
     @usableFromInline var present: UInt64 = 0
+    /// The same for those that there was more than one of.
+    @usableFromInline var repeated: UInt64 = 0
     @usableFromInline var method = HeadSlice.empty
     @usableFromInline var target = HeadSlice.empty
     @usableFromInline var reason = HeadSlice.empty

@@ -29,14 +29,15 @@ extension MessageHead {
     @inline(never)
     func deleteEach(_ header: KnownHeader) -> Int {
         var deleted = 0
-        var start = 0
-        while let index = firstIndex(of: header, from: start) {
+        var next = firstIndex(of: header)
+        while let index = next {
             delete(index)
             deleted += 1
-            start = index + 1
+            next = nextIndex(of: header, behind: index)
         }
         // SAFETY: `state` is initialized for the life of self.
         unsafe state.pointee.present &= ~(1 << UInt64(header.rawValue))
+        unsafe state.pointee.repeated &= ~(1 << UInt64(header.rawValue))
         return deleted
     }
 
@@ -74,7 +75,9 @@ extension MessageHead {
                 nameOffset: UInt32(place), nameLength: UInt16(name.count), valueOffset: UInt32(place + name.count),
                 valueLength: UInt32(value.count), known: known, flags: [.nameInArena, .valueInArena]))
         unsafe state.pointee.fieldCount = count + 1
-        unsafe state.pointee.present |= 1 << UInt64(known.rawValue)
+        let bit: UInt64 = 1 << UInt64(known.rawValue)
+        unsafe state.pointee.repeated |= state.pointee.present & bit
+        unsafe state.pointee.present |= bit
         return .done
     }
 

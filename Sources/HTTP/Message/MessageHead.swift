@@ -38,6 +38,7 @@ public final class MessageHead {
         unsafe state.pointee.arenaUsed = 0
         unsafe state.pointee.fieldCount = 0
         unsafe state.pointee.present = 0
+        unsafe state.pointee.repeated = 0
         unsafe state.pointee.method = .empty
         unsafe state.pointee.target = .empty
         unsafe state.pointee.reason = .empty
@@ -121,6 +122,13 @@ public final class MessageHead {
     @inline(__always)
     func mayHave(_ header: KnownHeader) -> Bool {
         unsafe state.pointee.present & (1 &<< UInt64(header.rawValue)) != 0
+    }
+
+    /// The next live field of this kind behind one of them.
+    @inlinable
+    @inline(__always)
+    func nextIndex(of header: KnownHeader, behind index: Int) -> Int? {
+        unsafe state.pointee.repeated & (1 &<< UInt64(header.rawValue)) != 0 ? search(header, from: index + 1) : nil
     }
 
     @usableFromInline
