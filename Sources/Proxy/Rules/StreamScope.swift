@@ -219,14 +219,12 @@ final class StreamScope: SampleScope {
         switch scope {
         case .process: return nil
         case .session:
-            if creates && stream.sessionVariables == nil {
-                stream.sessionVariables = VariableTable(runtime.variables.total)
-            }
+            if let table = stream.sessionVariables { return table }
+            if creates { stream.sessionVariables = VariableTable(runtime.variables.total) }
             return stream.sessionVariables
         case .transaction:
-            if creates && stream.transactionVariables == nil {
-                stream.transactionVariables = VariableTable(runtime.variables.total)
-            }
+            if let table = stream.transactionVariables { return table }
+            if creates { stream.transactionVariables = VariableTable(runtime.variables.total) }
             return stream.transactionVariables
         case .request, .response:
             // One table serves both: what a request set is gone when its response begins.
@@ -235,9 +233,8 @@ final class StreamScope: SampleScope {
                 stream.messageVariables?.removeAll()
                 stream.messageVariablesAreOfResponse = isResponse
             }
-            if creates && stream.messageVariables == nil {
-                stream.messageVariables = VariableTable(runtime.variables.total)
-            }
+            if let table = stream.messageVariables { return table }
+            if creates { stream.messageVariables = VariableTable(runtime.variables.total) }
             return stream.messageVariables
         }
     }
@@ -249,9 +246,15 @@ final class StreamScope: SampleScope {
 
     override func setVariable(_ name: VariableName, _ value: Sample) -> Bool {
         if name.scope == .process { return runtime.variables.set(name.number, value) }
-        guard let stream, let table = table(name.scope, creates: true) else { return false }
-        // What a scope may take includes what is taken by the scopes within it.
+        guard let table = table(name.scope, creates: true) else { return false }
         let limits = runtime.tuning.variableLimits
+        let limit = limits.boundsStreams ? self.limit(of: table, name.scope, limits) : 0
+        return table.set(name.number, value, limitBytes: limit)
+    }
+
+    /// What a table may take; 0: no limit. What a scope may take includes what is taken by the scopes within it.
+    private func limit(of table: VariableTable, _ scope: VariableScope, _ limits: VariableLimits) -> Int {
+        guard let stream else { return 0 }
         let message = stream.messageVariables?.sizeBytes ?? 0
         let transaction = stream.transactionVariables?.sizeBytes ?? 0
         let session = stream.sessionVariables?.sizeBytes ?? 0
@@ -263,9 +266,9 @@ final class StreamScope: SampleScope {
             limit = limit == 0 ? own : min(limit, own)
         }
         bound(limits.sessionBytes, session + transaction + message)
-        if name.scope != .session { bound(limits.transactionBytes, transaction + message) }
-        if name.scope == .request || name.scope == .response { bound(limits.messageBytes, message) }
-        return table.set(name.number, value, limitBytes: limit)
+        if scope != .session { bound(limits.transactionBytes, transaction + message) }
+        if scope == .request || scope == .response { bound(limits.messageBytes, message) }
+        return limit
     }
 
     override func unsetVariable(_ name: VariableName) {

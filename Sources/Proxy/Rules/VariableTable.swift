@@ -172,4 +172,7 @@ struct VariableLimits: Sendable {
     var sessionBytes = 0
     var transactionBytes = 0
     var messageBytes = 0
+
+    /// Whether there is a limit besides that of all variables.
+    var boundsStreams: Bool { sessionBytes > 0 || transactionBytes > 0 || messageBytes > 0 }
 }

@@ -165,7 +165,6 @@ extension HTTPExchange {
     private func perform(_ action: RuleAction, _ scope: StreamScope, isResponse: Bool) -> Step {
         if ruleState.hasHint, case .earlyHint = action {} else if ruleState.hasHint { sendHints() }
         if performShared(action, scope) { return .goesOn }
-        let message = isResponse ? response : request
         switch action {
         case .allow: return .ends
         case .closeServer:
@@ -210,7 +209,7 @@ extension HTTPExchange {
             apply(change, scope)
             return .goesOn
         default:
-            let result = edit(message, action, scope)
+            let result = isResponse ? edit(response, action, scope) : edit(request, action, scope)
             if result == .done || !ruleState.isStrict { return result == .refused ? refuseTarget() : .goesOn }
             return result == .refused ? refuseTarget() : failRewrite(isResponse)
         }
