@@ -50,6 +50,9 @@ public final class ProxyRuntime {
     private let pendingBinds: [PendingBind]
     private(set) var listeners: [Listener] = []
     private(set) var contexts: [WorkerContext] = []
+    /// The same, referred to without counting.
+    // SAFETY: `contexts` keeps them.
+    private var contextReferences: [Lasting<WorkerContext>] = []
     /// The engine; there is one from `prepareEngine` on.
     public private(set) var group: WorkerGroup!
 
@@ -135,6 +138,7 @@ public final class ProxyRuntime {
         }
         group = made
         contexts = made.workers.map { WorkerContext(worker: $0, process: statistics, tuning: tuning, runtime: self) }
+        contextReferences = contexts.map { Lasting($0) }
         guard let first = made.workers.first else { return }
         for listener in listeners {
             listener.open(on: first)
@@ -170,15 +174,26 @@ public final class ProxyRuntime {
     /// What the streams of a worker share.
     func context(of worker: Worker) -> WorkerContext { contexts[worker.index] }
 
+    /// Calls the body with what the streams of a worker share; no reference is counted.
+    @inline(__always)
+    func withContext(of worker: Worker, _ body: (WorkerContext) -> Void) {
+        contextReferences[worker.index].with(body)
+    }
+
     /// A connection was accepted; its places are taken.
     func start(_ fd: Int32, from peer: SocketAddress, at listener: Listener, on worker: Worker) {
-        let context = contexts[worker.index]
+        withContext(of: worker) { start(fd, from: peer, at: listener, $0, on: worker) }
+    }
+
+    private func start(
+        _ fd: Int32, from peer: SocketAddress, at listener: Listener, _ context: WorkerContext, on worker: Worker
+    ) {
         let frontend = listener.frontend
         context.statistics.connections.add()
         context.statistics.sessions.add()
         frontend.counters.add(.connections, on: worker.index)
         frontend.counters.add(.sessions, on: worker.index)
-        if Int(fd) >= group.table.capacity {
+        if Int(fd) >= worker.table.capacity {
             _ = kernel.close(fd)
             context.statistics.refusedConnections.add()
             listener.connectionEnded(on: worker)

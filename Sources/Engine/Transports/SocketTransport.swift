@@ -25,19 +25,21 @@ public final class SocketTransport: Transport {
     private var delaysSends = false, hasSent = false
 
     /// Takes over an accepted (or otherwise connected) socket. `fd` must be non-blocking.
-    public init(accepted fd: Int32, worker: Worker, consumer: TransportConsumer? = nil) {
+    // What is borrowed is not counted on the way here.
+    public init(accepted fd: Int32, worker: borrowing Worker, consumer: TransportConsumer? = nil) {
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(fd, .open, worker: worker, consumer: consumer)
+        super.init(fd, .open, worker: copy worker, consumer: consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
     }
 
     /// Takes over a socket on which a connect is in progress. `transportConnected` or a failure follows.
-    public init(connecting fd: Int32, worker: Worker, consumer: TransportConsumer) {
+    public init(connecting fd: Int32, worker: borrowing Worker, consumer: borrowing TransportConsumer) {
         unsafe kernel = Unmanaged.passUnretained(worker.kernel)
         unsafe pool = Unmanaged.passUnretained(worker.pool)
-        super.init(fd, .connecting, worker: worker, consumer: consumer)
+        super.init(fd, .connecting, worker: copy worker, consumer: nil)
+        setConsumer(consumer)
         worker.insert(fd, self, kind: .stream)
         worker.want(fd, [.read, .write])
     }
@@ -344,8 +346,9 @@ public final class SocketTransport: Transport {
         state = .closed
         credit = 0
         reportsDrained = false
-        inlet = nil
-        outlet = nil
+        // Looked at before: to write over nothing calls the runtime, too.
+        if inlet != nil { inlet = nil }
+        if outlet != nil { outlet = nil }
         queue.removeAll()
         queue.releaseStorage()
         let closing = descriptor

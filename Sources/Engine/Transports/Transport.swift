@@ -37,7 +37,7 @@ open class Transport: FDHandler {
     /// on the owner's thread at any time between callbacks. The consumer outlives its use of the transport, and every
     /// callback of its own: calls do not keep it alive. It closes the transport, or hands it on, before it goes, and
     /// goes in a later turn of the loop.
-    public final func setConsumer(_ consumer: TransportConsumer) {
+    public final func setConsumer(_ consumer: borrowing TransportConsumer) {
         // SAFETY: as stated; no reference is counted.
         unsafe consumerReference = Unmanaged.passUnretained(consumer)
     }

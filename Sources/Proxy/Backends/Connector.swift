@@ -8,28 +8,27 @@ enum Connector {
     /// Starts a connection as the server and its backend say: source address, keep-alives, TCP options.
     /// - Returns: a transport on which a connect is in progress.
     static func connect(
-        to server: Server, at destination: SocketAddress, backend: Backend?, client: Transport?, tuning: ProxyTuning,
-        consumer: TransportConsumer, on worker: Worker
+        to server: Server, of backend: Lasting<Backend>, for stream: ProxiedStream, on worker: Worker
     ) throws(SystemError) -> Transport {
         let kernel = worker.kernel
-        var address = destination
+        var address = stream.destination(of: server)
         if let offset = server.portOffset {
-            address.port = UInt16(clamping: Int(localPort(of: client, kernel)) + offset)
+            address.port = UInt16(clamping: Int(localPort(of: stream.clientTransport, kernel)) + offset)
         }
         let fd = kernel.socket(address.nativeFamily, Int32(SOCK_STREAM.rawValue), 0)
         if fd < 0 { throw SystemError(code: -fd) }
-        if Int(fd) >= worker.group.table.capacity {
+        if Int(fd) >= worker.table.capacity {
             _ = kernel.close(fd)
             throw SystemError(code: EMFILE)
         }
-        setBuffers(fd, tuning, kernel)
+        setBuffers(fd, stream.context, kernel)
         let failure = prepare(fd, server, backend, address, kernel)
         if failure < 0 {
             _ = kernel.close(fd)
             throw SystemError(code: -failure)
         }
         do {
-            let transport = try worker.connect(fd, to: address, consumer: consumer)
+            let transport = try worker.connect(fd, to: address, consumer: stream)
             if address.isIP { transport.preventSendDelay() }
             return transport
         } catch {
@@ -44,25 +43,27 @@ enum Connector {
         return kernel.localAddress(client.descriptor, &address) < 0 ? 0 : address.port
     }
 
-    private static func setBuffers(_ fd: Int32, _ tuning: ProxyTuning, _ kernel: Kernel) {
-        if let bytes = tuning.serverReceiveBytes {
+    private static func setBuffers(_ fd: Int32, _ context: WorkerContext, _ kernel: Kernel) {
+        if let bytes = context.tuning.serverReceiveBytes {
             _ = kernel.setOption(fd, SOL_SOCKET, SO_RCVBUF, Int32(clamping: bytes))
         }
-        if let bytes = tuning.serverSendBytes {
+        if let bytes = context.tuning.serverSendBytes {
             _ = kernel.setOption(fd, SOL_SOCKET, SO_SNDBUF, Int32(clamping: bytes))
         }
     }
 
     private static func prepare(
-        _ fd: Int32, _ server: Server, _ backend: Backend?, _ address: SocketAddress, _ kernel: Kernel
+        _ fd: Int32, _ server: Server, _ backend: Lasting<Backend>, _ address: SocketAddress, _ kernel: Kernel
     ) -> Int32 {
         if address.isIP {
-            if let settings = backend?.settings, settings.options.contains(.serverKeepAlives) {
-                setKeepAlive(fd, settings.serverKeepAlive, kernel)
-            }
-            if backend?.settings.options.contains(.tcpSmartConnect) == true {
-                // The handshake's last segment waits for the request, and goes out with it.
-                _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
+            backend.with { backend in
+                if backend.settings.options.contains(.serverKeepAlives) {
+                    setKeepAlive(fd, backend.settings.serverKeepAlive, kernel)
+                }
+                if backend.settings.options.contains(.tcpSmartConnect) {
+                    // The handshake's last segment waits for the request, and goes out with it.
+                    _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_QUICKACK, 0)
+                }
             }
             if let milliseconds = server.settings.tcpUserTimeoutMilliseconds {
                 _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, Int32(clamping: milliseconds))
@@ -71,7 +72,7 @@ enum Connector {
                 _ = kernel.setOption(fd, Int32(IPPROTO_TCP), TCP_FASTOPEN_CONNECT, 1)
             }
         }
-        guard let source = server.source ?? backend?.source, address.isIP else { return 0 }
+        guard address.isIP, let source = server.source ?? (backend.with { $0.source } ?? nil) else { return 0 }
         return source.bind(fd, kernel)
     }
 

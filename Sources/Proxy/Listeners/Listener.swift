@@ -23,8 +23,9 @@ final class Listener: FDHandler {
     let name: LogName?
     let threads: ThreadSet
     // SAFETY: the runtime holds its listeners and outlives the workers.
-    private var runtime: ProxyRuntime { unsafe runtimeReference }
-    private unowned(unsafe) let runtimeReference: ProxyRuntime
+    private var runtime: ProxyRuntime { runtimeReference.object! }
+    /// The same, for what is done with each connection: no reference is counted.
+    private let runtimeReference: Lasting<ProxyRuntime>
     private let acceptsPerTurn: Int
     private let places = Places()
     private let state = Atomic<UInt8>(State.closed)
@@ -56,8 +57,7 @@ final class Listener: FDHandler {
         name = settings.name.map { LogName($0) }
         self.id = id
         self.threads = threads
-        // SAFETY: as for the property.
-        unsafe runtimeReference = runtime
+        runtimeReference = Lasting(runtime)
         acceptsPerTurn = runtime.tuning.acceptsPerTurn
         super.init()
     }
@@ -95,7 +95,11 @@ final class Listener: FDHandler {
     // MARK: Accepting
 
     override func ready(_ fd: Int32, _ events: FDEvents, on worker: Worker) {
-        let pace = runtime.context(of: worker)
+        runtimeReference.with { runtime in runtime.withContext(of: worker) { accept(on: worker, runtime, $0) } }
+    }
+
+    @inline(__always)
+    private func accept(on worker: Worker, _ runtime: ProxyRuntime, _ pace: WorkerContext) {
         let turn = worker.activity.value(.loops)
         let batch = pace.acceptPace.reported(inTurn: turn, limit: acceptsPerTurn)
         var accepted = 0
@@ -215,7 +219,7 @@ final class Listener: FDHandler {
 
     /// Takes a place with the process, the frontend and the listener, and a share of the rate of sessions; all or none.
     private func reserve(at now: Ticks) -> Bool {
-        guard runtime.reserveConnection() else { return false }
+        guard runtimeReference.with({ $0.reserveConnection() }) == true else { return false }
         if frontend.reserve() {
             let limit = settings.maxconn ?? 0
             if places.reserve(limit: limit == 0 ? .max : limit) {
@@ -229,7 +233,7 @@ final class Listener: FDHandler {
     }
 
     private func takeRate(at now: Ticks) -> Bool {
-        if runtime.sessionRate?.take(at: now) == false { return false }
+        if runtimeReference.with({ $0.sessionRate?.take(at: now) == false }) == true { return false }
         if frontend.sessionRate?.take(at: now) != false { return true }
         runtime.sessionRate?.giveBack()
         return false
@@ -249,7 +253,7 @@ final class Listener: FDHandler {
     private func release(on worker: Worker) {
         places.leave()
         frontend.leave()
-        runtime.leaveConnection()
+        runtimeReference.with { $0.leaveConnection() }
     }
 
     // MARK: Limits
@@ -327,7 +331,7 @@ final class Listener: FDHandler {
     /// A connection that came through here has ended.
     func connectionEnded(on worker: Worker) {
         release(on: worker)
-        runtime.connectionEnded(on: worker)
+        runtimeReference.with { $0.connectionEnded(on: worker) }
     }
 }
 

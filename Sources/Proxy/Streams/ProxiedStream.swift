@@ -83,6 +83,12 @@ class ProxiedStream: QueuedStream {
         }
     }
     private final var connectionReference: Unmanaged<ServerConnection>?
+    /// Sets the connection to one that was just made: its reference is moved, not counted.
+    private final func hold(_ made: consuming ServerConnection) {
+        let before = unsafe connectionReference
+        unsafe connectionReference = Unmanaged.passRetained(made)
+        unsafe before?.release()
+    }
     /// The connection to the server, which is the caller's now, with the reference to it.
     @inline(__always)
     final func takeConnection() -> Unmanaged<ServerConnection>? {
@@ -344,24 +350,20 @@ class ProxiedStream: QueuedStream {
     final func openConnection(to server: Server) {
         serverPhase = .connecting
         if context.descriptorUse.isAboveHigh(worker) { server.closeIdle(on: worker) }
-        let transport: Transport
         do {
-            transport = try Connector.connect(
-                to: server, at: destination(of: server), backend: backend, client: clientTransport,
-                tuning: context.tuning, consumer: self, on: worker)
+            let transport = try Connector.connect(to: server, of: backendReference, for: self, on: worker)
+            hold(ServerConnection(transport: transport, server: server))
         } catch {
             return connectFailed(error)
         }
-        let made = ServerConnection(transport: transport, server: server)
-        made.enter(server.idle[worker.index], at: worker.now)
-        connection = made
+        withConnection { made in server.withPool(of: worker) { made.enter($0, at: worker.now) } }
         context.statistics.serverConnections.add()
-        serverDeadline = deadline(backend?.settings.timeouts.connectMilliseconds)
+        serverDeadline = deadline(backendReference.with { $0.settings.timeouts.connectMilliseconds } ?? nil)
         arm()
     }
 
     /// Where to connect: where the client did, or where rules say it did, with `option transparent`.
-    private final func destination(of server: Server) -> SocketAddress {
+    final func destination(of server: Server) -> SocketAddress {
         if server.address.family != .unspecified { return server.address }
         context.scope.attach(self)
         defer { context.scope.detach() }

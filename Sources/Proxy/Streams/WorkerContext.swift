@@ -98,10 +98,10 @@ final class WorkerContext: LoopTask {
 
     /// Lets a stream go in the next turn.
     func bury(_ slot: Int) {
-        guard let stream = streams[slot] else { return }
-        streams[slot] = nil
+        // Taken, not read: that counts no reference.
+        guard let stream = streams[slot].take() else { return }
         freeSlots.append(slot)
-        buried.append(stream)
+        buried.append(consume stream)
         if buried.count == 1 { worker.wake(self) }
     }
 
