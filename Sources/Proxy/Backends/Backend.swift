@@ -2,13 +2,14 @@ import Base
 import Configuration
 import Engine
 
-/// Why a stream got no server at once.
+/// The server that a stream got, or why it got none at once.
+// SAFETY: servers live as long as their backend, which lives as long as the runtime.
 enum Assignment {
-    case server(Server)
+    case server(Lasting<Server>)
     /// Every usable server is at its limit: wait in the queue.
     case full
     /// This server is at its limit, and no other will do: wait for it.
-    case busy(Server)
+    case busy(Lasting<Server>)
     /// No server is usable.
     case none
 }
@@ -36,11 +37,6 @@ final class Backend {
     private let unlisted: Server?
     private let active: ServerGroup
     private let backup: ServerGroup
-    /// The servers of `active`, referred to without counting.
-    // SAFETY: `servers` keeps them.
-    private let activeServers: [Lasting<Server>]
-    /// The turns of `active`: to go through the group would count a reference.
-    private let activeTurns: RoundRobin
     /// What is hashed to find a server; nil: nothing.
     var hashing: Balance.Key? {
         if case .hash(let key) = settings.balance.algorithm { key } else { nil }
@@ -67,8 +63,6 @@ final class Backend {
         self.fullconn = max(1, fullconn)
         self.source = source
         active = ServerGroup(servers.filter { !$0.settings.isBackup }, settings.balance)
-        activeServers = active.servers.map { Lasting($0) }
-        activeTurns = active.turns
         backup = ServerGroup(servers.filter { $0.settings.isBackup }, settings.balance)
         switch settings.balance.algorithm {
         case .roundRobin: (method, draws) = (.turns, 0)
@@ -102,25 +96,26 @@ final class Backend {
     ///   - avoided: a server that just failed, used again only if no other can be.
     ///   - hash: what leads to the stream's server, where hashes do.
     func assign(avoiding avoided: Server? = nil, hash: UInt32? = nil) -> Assignment {
-        if let unlisted { return again(unlisted) }
+        if unlisted != nil { return assignUnlisted() }
         // Those who wait go first.
         if queue.count > 0 && avoided == nil && hash == nil && hasUsable { return .full }
         let first = choose(from: active, avoiding: avoided, hash: hash)
-        guard case .none = first else { return first }
+        if case .none = first { return assignLast(avoiding: avoided, hash: hash) }
+        return first
+    }
+
+    // What is rare stands apart, so that the rest counts no reference.
+    @inline(never)
+    private func assignUnlisted() -> Assignment { unlisted.map { again($0) } ?? .none }
+
+    /// No active server but the one that failed can be used.
+    @inline(never)
+    private func assignLast(avoiding avoided: Server?, hash: UInt32?) -> Assignment {
         // That an attempt has failed does not make a server unusable: it comes before the backups.
         if let avoided, !avoided.settings.isBackup, avoided.isUsable { return again(avoided) }
         let second = pickBackup(avoiding: avoided, hash: hash)
         if case .none = second, let avoided, avoided.isUsable { return again(avoided) }
         return second
-    }
-
-    /// The server whose turn it is, with a place taken on it, where nothing is in the way of that: it nearly always is
-    /// so. Else nothing is taken, and `assign` finds out more.
-    func firstTurn() -> Lasting<Server> {
-        guard unlisted == nil, method == .turns, queue.count == 0, !activeTurns.isEmpty else { return Lasting() }
-        let server = activeServers[activeTurns.next()]
-        let isTaken = server.with { $0.isUsable && $0.reserve(limit: limit(of: $0)) }
-        return isTaken == true ? server : Lasting()
     }
 
     /// Takes a place on a certain server. `.full`: the stream may wait for it; `.none`: it is down.
@@ -151,7 +146,7 @@ final class Backend {
     }
 
     private func again(_ server: Server) -> Assignment {
-        server.reserve(limit: limit(of: server)) ? .server(server) : .full
+        server.reserve(limit: limit(of: server)) ? .server(Lasting(server)) : .full
     }
 
     /// Whether a stream that could not reach a server could be sent to another one.
@@ -161,9 +156,10 @@ final class Backend {
         }
     }
 
+    @inline(never)
     private var hasUsable: Bool { servers.contains { $0.isUsable } }
 
-    private func choose(from group: ServerGroup, avoiding avoided: Server?, hash: UInt32?) -> Assignment {
+    private func choose(from group: borrowing ServerGroup, avoiding avoided: Server?, hash: UInt32?) -> Assignment {
         switch method {
         case .turns: return pick(from: group, avoiding: avoided)
         case .leastConnections: return reserve(group.least(avoiding: avoided, self), group, avoiding: avoided)
@@ -175,47 +171,60 @@ final class Backend {
             guard let server = group.owner(of: hash, avoiding: avoided, settings.balance.loadFactorPercent) else {
                 return .none
             }
-            if server.queue.count == 0 && server.reserve(limit: limit(of: server)) { return .server(server) }
-            return .busy(server)
+            if server.queue.count == 0 && server.reserve(limit: limit(of: server)) {
+                return .server(Lasting(server))
+            }
+            return .busy(Lasting(server))
         }
     }
 
     /// Takes a place on the server if it is still free, else on whichever has one.
-    private func reserve(_ server: Server?, _ group: ServerGroup, avoiding avoided: Server?) -> Assignment {
-        if let server, server.reserve(limit: limit(of: server)) { return .server(server) }
+    private func reserve(
+        _ server: Server?, _ group: borrowing ServerGroup, avoiding avoided: Server?
+    ) -> Assignment {
+        if let server, server.reserve(limit: limit(of: server)) { return .server(Lasting(server)) }
         return pick(from: group, avoiding: avoided)
     }
 
-    private func pick(from group: ServerGroup, avoiding avoided: Server?) -> Assignment {
-        let turns = group.turns
-        if turns.isEmpty { return .none }
+    private func pick(from group: borrowing ServerGroup, avoiding avoided: Server?) -> Assignment {
+        if group.turns.isEmpty { return .none }
         // The first turn nearly always serves.
         var place = 0
-        for _ in 0..<min(turns.count, Backend.turnsTried) {
-            place = turns.next()
+        for _ in 0..<min(group.turns.count, Backend.turnsTried) {
+            place = group.turns.next()
             let server = group.servers[place]
-            if !server.isUsable || server === avoided { continue }
-            if server.reserve(limit: limit(of: server)) { return .server(server) }
+            if server.with({ look(at: $0, avoiding: avoided) }) == .taken { return .server(server) }
         }
         // Other threads may have had the turns of the servers that were not met: only a look at each one tells.
         var isFull = false
         for step in 1...group.servers.count {
             let server = group.servers[(place + step) % group.servers.count]
-            if !server.isUsable || server === avoided { continue }
-            if server.reserve(limit: limit(of: server)) { return .server(server) }
-            isFull = true
+            switch server.with({ look(at: $0, avoiding: avoided) }) {
+            case .taken: return .server(server)
+            case .full: isFull = true
+            case .unusable, nil: continue
+            }
         }
         return isFull ? .full : .none
+    }
+
+    private enum Place { case taken, full, unusable }
+
+    /// Takes a place on a server if it has one for new streams.
+    @inline(__always)
+    private func look(at server: Server, avoiding avoided: Server?) -> Place {
+        if !server.isUsable || server === avoided { return .unusable }
+        return server.reserve(limit: limit(of: server)) ? .taken : .full
     }
 
     /// Turns that are taken before every server is looked at.
     private static let turnsTried = 64
 
     /// The first usable server that has room, in the order of the group.
-    private func pickFirst(from group: ServerGroup, avoiding avoided: Server?) -> Assignment {
+    private func pickFirst(from group: borrowing ServerGroup, avoiding avoided: Server?) -> Assignment {
         var isFull = false
         for server in group.inOrder where server.isUsable && server !== avoided {
-            if server.reserve(limit: limit(of: server)) { return .server(server) }
+            if server.reserve(limit: limit(of: server)) { return .server(Lasting(server)) }
             isFull = true
         }
         return isFull ? .full : .none
@@ -225,8 +234,11 @@ final class Backend {
     private func pickBackup(avoiding avoided: Server?, hash: UInt32? = nil) -> Assignment {
         if settings.options.contains(.allBackups) { return choose(from: backup, avoiding: avoided, hash: hash) }
         for server in backup.servers {
-            if !server.isUsable || server === avoided { continue }
-            return server.reserve(limit: limit(of: server)) ? .server(server) : .full
+            switch server.with({ look(at: $0, avoiding: avoided) }) {
+            case .taken: return .server(server)
+            case .full: return .full
+            case .unusable, nil: continue
+            }
         }
         return .none
     }
@@ -272,8 +284,8 @@ final class Backend {
     }
 
     private func freeServer() -> Server? {
-        if case .server(let server) = choose(from: active, avoiding: nil, hash: nil) { return server }
-        if case .server(let server) = pickBackup(avoiding: nil) { return server }
+        if case .server(let server) = choose(from: active, avoiding: nil, hash: nil) { return server.object }
+        if case .server(let server) = pickBackup(avoiding: nil) { return server.object }
         return nil
     }
 }

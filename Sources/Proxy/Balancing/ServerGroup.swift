@@ -4,8 +4,9 @@ import Synchronization
 /// The servers of a backend that are used together, the active ones or the backups, and what finds one among them.
 ///
 /// Thread-safety: any thread.
-final class ServerGroup {
-    let servers: [Server]
+struct ServerGroup: ~Copyable {
+    // SAFETY: the backend keeps its servers.
+    let servers: [Lasting<Server>]
     let turns: RoundRobin
     /// `balance first`: by their numbers.
     let inOrder: [Server]
@@ -14,7 +15,7 @@ final class ServerGroup {
     private let start = Atomic<UInt>(0)
 
     init(_ servers: [Server], _ balance: Balance) {
-        self.servers = servers
+        self.servers = servers.map { Lasting($0) }
         turns = RoundRobin(weights: servers.map(\.settings.weight))
         inOrder = servers.sorted { $0.number < $1.number }
         if case .hash = balance.algorithm {
@@ -34,7 +35,8 @@ final class ServerGroup {
         var bestLoad = 0
         for step in 0..<servers.count {
             let place = first + step
-            let server = servers[place < servers.count ? place : place - servers.count]
+            let next = servers[place < servers.count ? place : place - servers.count]
+            guard let server = next.object else { continue }
             if !server.isUsable || server === avoided { continue }
             let load = server.load
             if load == 0 { return server }
@@ -50,8 +52,10 @@ final class ServerGroup {
         if turns.isEmpty { return nil }
         var best: Server?
         for _ in 0..<draws {
-            let server = servers[turns.turn(Int(truncatingIfNeeded: nextRandom() >> 1))]
-            guard server.isUsable, server !== avoided, server.hasRoom(backend.limit(of: server)) else { continue }
+            let next = servers[turns.turn(Int(truncatingIfNeeded: nextRandom() >> 1))]
+            guard let server = next.object, server.isUsable, server !== avoided,
+                server.hasRoom(backend.limit(of: server))
+            else { continue }
             if let best, server.load * best.settings.weight >= best.load * server.settings.weight { continue }
             best = server
         }
@@ -64,7 +68,7 @@ final class ServerGroup {
         guard let ring, ring.count > 0 else { return nil }
         var room = 0, shares = 0
         if factor > 0 {
-            for server in servers where server.isUsable {
+            for server in inOrder where server.isUsable {
                 room += server.load
                 shares += server.settings.weight
             }
@@ -72,7 +76,7 @@ final class ServerGroup {
         }
         let place = ring.place(of: hash)
         for step in 0..<ring.count {
-            let server = servers[ring.owner(place + step)]
+            guard let server = servers[ring.owner(place + step)].object else { continue }
             if !server.isUsable || server === avoided { continue }
             if factor > 0 && server.load * shares * 100 >= room * server.settings.weight { continue }
             return server

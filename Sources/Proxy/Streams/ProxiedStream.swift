@@ -237,52 +237,56 @@ class ProxiedStream: QueuedStream {
     }
 
     /// Asks the backend for a server.
-    final func requestServer() {
-        let isServed = backendReference.with { backend in
-            if rules?.preferredServer != nil { return false }
-            let first = backend.firstTurn()
-            first.with { place(on: $0) }
-            return !first.isEmpty
+    /// - Parameter avoided: a server that was tried, and is not to be if there is another one.
+    final func requestServer(avoiding avoided: Server? = nil) {
+        if backendReference.isEmpty { return serverUnavailable(.noServer) }
+        backendReference.with { backend in
+            if rules?.preferredServer != nil && takePreferred(of: backend) { return }
+            take(backend.assign(avoiding: avoided, hash: backend.hashes ? balanceHash(backend) : nil), of: backend)
         }
-        if isServed != true { requestServer(avoiding: nil) }
     }
 
-    /// The same where something is in the way of the server whose turn it is, or where one was tried.
+    /// Asks for the server that rules prefer. False: another one will do.
     @inline(never)
-    private final func requestServer(avoiding avoided: Server?) {
-        guard let backend else { return serverUnavailable(.noServer) }
-        if let preferred = rules?.preferredServer.take() {
-            let isEvenDown = rules?.forcesServer == true || backend.settings.options.contains(.persist)
-            switch backend.assign(preferred: preferred, evenDown: isEvenDown) {
-            case .server(let server): return place(on: server)
-            case .full:
-                let limit = preferred.settings.maxqueue
-                if limit == 0 || preferred.queue.count < limit { return wait(for: preferred, of: backend) }
-                // Manual, section 5.2, `maxqueue`.
-                guard backend.settings.redispatchInterval != nil else {
-                    lastServer = preferred
-                    record.server = preferred.name
-                    return serverUnavailable(.queueFull)
-                }
+    private final func takePreferred(of backend: Backend) -> Bool {
+        guard let preferred = rules?.preferredServer.take() else { return false }
+        let isEvenDown = rules?.forcesServer == true || backend.settings.options.contains(.persist)
+        switch backend.assign(preferred: preferred, evenDown: isEvenDown) {
+        case .server: place(on: preferred)
+        case .full:
+            let limit = preferred.settings.maxqueue
+            if limit == 0 || preferred.queue.count < limit {
+                wait(for: preferred, of: backend)
+                return true
+            }
+            // Manual, section 5.2, `maxqueue`.
+            if backend.settings.redispatchInterval != nil {
                 record.isRedispatched = true
                 backend.counters.add(.redispatches, on: worker.index)
-            case .none, .busy: break
+                return false
             }
+            lastServer = preferred
+            record.server = preferred.name
+            serverUnavailable(.queueFull)
+        case .none, .busy: return false
         }
-        take(backend.assign(avoiding: avoided, hash: backend.hashes ? balanceHash(backend) : nil), of: backend)
+        return true
     }
 
     private final func take(_ assignment: Assignment, of backend: Backend) {
         switch assignment {
-        case .server(let server): place(on: server)
+        case .server(let server): server.with { place(on: $0) }
         case .none: serverUnavailable(.noServer)
         case .full: wait(for: nil, of: backend)
-        case .busy(let server):
-            let limit = server.settings.maxqueue
-            if limit == 0 || server.queue.count < limit { return wait(for: server, of: backend) }
-            // As many wait as may: any other server does.
-            take(backend.assign(avoiding: server), of: backend)
+        case .busy(let server): server.with { wait(busy: $0, of: backend) }
         }
+    }
+
+    private final func wait(busy server: Server, of backend: Backend) {
+        let limit = server.settings.maxqueue
+        if limit == 0 || server.queue.count < limit { return wait(for: server, of: backend) }
+        // As many wait as may: any other server does.
+        take(backend.assign(avoiding: server), of: backend)
     }
 
     /// Waits in the backend's queue, or in that of a certain server.

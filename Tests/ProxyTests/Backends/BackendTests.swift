@@ -21,9 +21,9 @@ extension Backend {
     /// The index of the server assigned, "full" or "none".
     fileprivate func next(avoiding avoided: Int? = nil, hash: UInt32? = nil) -> String {
         switch assign(avoiding: avoided.map { servers[$0] }, hash: hash) {
-        case .server(let server): return "\(server.index)"
+        case .server(let server): return "\(server.object!.index)"
         case .full: return "full"
-        case .busy(let server): return "wait for \(server.index)"
+        case .busy(let server): return "wait for \(server.object!.index)"
         case .none: return "none"
         }
     }
@@ -196,7 +196,7 @@ struct BackendTests {
                         Issue.record("a server that is up was not found")
                         return
                     }
-                    server.leave()
+                    server.with { $0.leave() }
                 }
             }
         }
