@@ -272,6 +272,36 @@ private struct Author {
 /// The same sequences on a ring of Linux, where there is one, and on the played one.
 @Suite("A played ring does what Linux's does")
 struct RingDifferentialTests {
+    /// What was told in time hid what came late: a reader never heard of the end, as it was told of room meanwhile.
+    @Test("a poll that is told of one thing late, and of another meanwhile, reports both")
+    func toldLateAndOfMore() throws {
+        var options = SimKernel.Options()
+        options.offersRings = true
+        let (rig, kernel) = KernelRig.ideal(options)
+        let scheduler = kernel.machine.scheduler
+        let ring = try kernel.makeRing(RingSize())
+        let (near, far) = rig.pair()
+        var told: UInt32 = 0
+        scheduler.spawn("script") {
+            _ = ring.enable()
+            while rig.send(near, pattern(1, 4096)) > 0 {}
+            let token = RingToken(.receive, number: near, generation: 1)
+            _ = ring.poll(near, Mask.input | Mask.output, repeats: true, token)
+            #expect(ring.submitAndWait(0) == 0)
+            kernel.faults[.lateReadiness] = 1
+            _ = rig.send(far, [1])
+            kernel.faults[.lateReadiness] = 0
+            #expect(rig.recv(far, 1 << 20).result > 0)
+            scheduler.sleep(1_000_000_000)
+            let count = ring.submitAndWait(0)
+            for index in 0..<max(0, count) { told |= UInt32(bitPattern: ring.completion(index).result) }
+            ring.close()
+        }
+        #expect(scheduler.run(until: scheduler.now + 60_000_000_000) == .finished)
+        #expect(told & Mask.output != 0 && told & Mask.input != 0)
+        for fd in [near, far] { _ = rig.kernel.close(fd) }
+    }
+
     @Test("random sequences complete in the same way", arguments: Stage.allCases.indices)
     func sequences(index: Int) throws {
         let stage = Stage.allCases[index]

@@ -173,7 +173,7 @@ final class RingOperation: SimWaiter, CustomStringConvertible {
 
     override func notified(_ key: UInt32) -> Bool {
         guard let ring, !isOver, key == Mask.any || key & wanted != 0 else { return false }
-        told = isQueued ? Mask.any : key
+        told = key
         if case .poll(_, repeats: true) = unsafe work {} else { detach() }
         if ring.inject(isPoll ? .lateReadiness : .lateCompletion) {
             told = Mask.any
@@ -183,6 +183,9 @@ final class RingOperation: SimWaiter, CustomStringConvertible {
         }
         return true
     }
+
+    /// Something else has happened before it was tried: the file is asked.
+    func wasToldAgain() { told = Mask.any }
 
     // MARK: Polls
 

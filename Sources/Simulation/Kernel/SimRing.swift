@@ -169,7 +169,8 @@ final class SimRing: Ring, @unchecked Sendable {
 
     /// Has an operation tried by the next enter, and ends the thread's sleep.
     func queue(_ operation: RingOperation) {
-        if isClosed || operation.isOver || operation.isQueued { return }
+        if isClosed || operation.isOver { return }
+        if operation.isQueued { return operation.wasToldAgain() }
         operation.isQueued = true
         work.append(operation)
         if let sleeper { scheduler.wake(sleeper) }
