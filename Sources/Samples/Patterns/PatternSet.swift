@@ -35,6 +35,10 @@ public final class PatternSet: @unchecked Sendable {
         current = PatternGeneration(recycler)
     }
 
+    /// Lets go of its matchers, which refer to it as it does to them: else a set lives as long as the process. For who
+    /// makes many of them, as tests do; the set is not changed any more.
+    func forgetMatchers() { lock.withLock { matchers = [] } }
+
     /// The set as one method sees it, made at the first call.
     ///
     /// - Throws: an entry of the set is no pattern of that method.

@@ -56,6 +56,7 @@ enum SampleProperties {
     /// search.
     static func patterns(_ input: [UInt8]) -> String? {
         let set = PatternSet(name: "")
+        defer { set.forgetMatchers() }
         guard let exact = try? set.matcher(.string), let prefix = try? set.matcher(.prefix),
             let suffix = try? set.matcher(.suffix)
         else { return "no matcher" }
