@@ -6,12 +6,15 @@ What the program refuses to load is told by its messages, line by line, and left
 """
 
 import os
-import random
 import re
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../Benchmarks"))
+from harness import processes  # noqa: E402 (the path is set first)
 
 HEAD = """global
 {globals}
@@ -30,21 +33,6 @@ RULES = (
     " if {{ path /{number} }} {{ {quoted} -m found }}\n"
     "    http-request return status 404 if {{ path /{number} }}\n"
 )
-
-
-def free_port():
-    """A port that nobody listens on, below those of outgoing connections: none of these takes it meanwhile, and a
-    connection to it, while nobody listens yet, cannot meet itself."""
-    for _ in range(1000):
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")
 
 
 class Oracle:
@@ -82,7 +70,7 @@ class Oracle:
             path = os.path.join(folder, "expressions.cfg")
             # HAProxy stops at a rule that it cannot read.
             for _ in range(1000):
-                port = free_port()
+                port = processes.free_port()
                 text, lines = self.configuration(expressions, numbers, port)
                 with open(path, "w", encoding="latin-1") as file:
                     file.write(text)

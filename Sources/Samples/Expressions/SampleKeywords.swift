@@ -37,7 +37,7 @@ public struct FetchKeyword: Sendable {
         self.evaluate = evaluate
     }
 
-    /// The type as `-dKsmp` prints it: `any` for variables, which have the type that was stored.
+    /// What a call yields, as far as it is known before: any type for variables, which have the type that was stored.
     public var yields: ConverterInput { name == "var" ? .any : .type(output) }
 
     /// Whether it looks into an HTTP message.

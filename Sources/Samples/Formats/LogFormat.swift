@@ -83,9 +83,7 @@ extension LogLine {
             for index in 0..<text.count {
                 // SAFETY: the index is below the count; the caller vouches for the text during the call.
                 let byte = unsafe text[index]
-                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]") {
-                    append(UInt8(ascii: "\\"))
-                }
+                if LogLine.endsValue(byte) { append(UInt8(ascii: "\\")) }
                 append(byte)
             }
         } else {
@@ -107,9 +105,7 @@ extension LogLine {
                 append(LogLine.digit(byte & 15, upperCase: true))
                 continue
             }
-            if escapes && (byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]")) {
-                append(UInt8(ascii: "\\"))
-            }
+            if escapes && LogLine.endsValue(byte) { append(UInt8(ascii: "\\")) }
             append(byte)
         }
     }

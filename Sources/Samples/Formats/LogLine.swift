@@ -136,9 +136,8 @@ public struct LogLine: ~Copyable {
         for index in 0..<source.count {
             let byte = unsafe source[index]
             if LogLine.isPlain(byte) {
-                if backslashes && (byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]")) {
-                    append(UInt8(ascii: "\\"))
-                }
+                // Quotes are not plain: they are digits by now.
+                if backslashes && LogLine.endsValue(byte) { append(UInt8(ascii: "\\")) }
                 append(byte)
             } else {
                 // An escape is written whole or not at all, and nothing stands behind what was cut off.
@@ -151,6 +150,12 @@ public struct LogLine: ~Copyable {
                 append(LogLine.digit(byte & 15, upperCase: true))
             }
         }
+    }
+
+    /// Whether a byte could end a value of structured data, and has a backslash in front with the flag `E`
+    /// (RFC 5424, section 6.3.3).
+    static func endsValue(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "]")
     }
 
     public static func isPlain(_ byte: UInt8) -> Bool {
